@@ -1,0 +1,1 @@
+"""The acting half: tools, environments, engines, rollouts. Async, and free of torch but for two engines."""

@@ -1,0 +1,161 @@
+"""The command line: `agentrl train | resume | eval | env | view | doctor`."""
+
+import asyncio
+import logging
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from agentrl.errors import AgentRLError, ConfigError
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
+env_app = typer.Typer(no_args_is_help=True, help="List, play and check environments.")
+app.add_typer(env_app, name="env")
+console = Console()
+
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="PART.LEAF=VALUE", help="Override a setting.")]
+Args = Annotated[list[str] | None, typer.Option("--arg", "-a", metavar="NAME=VALUE", help="Of the environment.")]
+
+
+@app.command()
+def train(
+    run_file: Annotated[Path, typer.Argument(help="A TOML run file, or the config.json of another run.")],
+    overrides: Set = None,
+    directory: Annotated[Path | None, typer.Option("--dir", help="Where the run is written.")] = None,
+) -> None:
+    """Train an agent, and evaluate it on unseen tasks."""
+    from agentrl.config import RunConfig
+    from agentrl.train import train
+
+    run = RunConfig.load(run_file, overrides or ())
+    train(run, directory or Path("runs") / f"{run_file.stem}-{datetime.now():%Y%m%d-%H%M%S}", console=console)
+
+
+@app.command()
+def resume(run_directory: Path) -> None:
+    """Continue a run that was interrupted, from its last checkpoint."""
+    from agentrl.config import RunConfig
+    from agentrl.train import train
+
+    train(RunConfig.load(run_directory / "config.json"), run_directory, console=console, resume=True)
+
+
+@app.command("eval")
+def evaluate_command(
+    environment: Annotated[str | None, typer.Argument(help="An installed suite or module:function.")] = None,
+    agent: Annotated[str, typer.Option(help="A script, a run, a model, or openai:MODEL.")] = "expert",
+    args: Args = None,
+    split: str = "test",
+    num_tasks: Annotated[int, typer.Option("--num-tasks", "-n")] = 100,
+    samples: Annotated[int, typer.Option("--samples", "-k", help="Per task.")] = 1,
+    base_url: Annotated[str, typer.Option(help="Of the server, for openai:MODEL.")] = "http://127.0.0.1:8000/v1",
+    concurrency: int = 64,
+    seed: int = 0,
+    output: Annotated[Path | None, typer.Option("--json", help="Also write the evaluation there.")] = None,
+) -> None:
+    """Evaluate an agent on a fixed panel of tasks: success with its interval, pass@k, returns, exclusions."""
+    from agentrl.players import Panel, run_evaluation
+
+    panel = Panel(
+        environment=environment,
+        args=parse_args(args),
+        split=split,
+        num_tasks=num_tasks,
+        samples_per_task=samples,
+        seed=seed,
+        concurrency=concurrency,
+    )
+    asyncio.run(run_evaluation(panel, agent, base_url=base_url, output=output, console=console))
+
+
+@app.command()
+def view(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    trajectory: Annotated[str | None, typer.Option("--id", help="Beginning of a trajectory's id.")] = None,
+    step: int | None = None,
+    choose: Annotated[str, typer.Option(help="best, worst, failed, random or first.")] = "first",
+    limit: Annotated[int, typer.Option("--limit", "-n")] = 1,
+    listing: Annotated[bool, typer.Option("--list", help="One line a trajectory.")] = False,
+) -> None:
+    """Show trajectories of a run: turns, tool calls, rewards, advantages."""
+    from agentrl.view.transcript import view_run
+
+    view_run(run, console=console, trajectory_id=trajectory, step=step, choose=choose, limit=limit, listing=listing)
+
+
+@app.command()
+def doctor(install: Annotated[bool, typer.Option("--install", help="Install missing system packages.")] = False) -> None:
+    """Show versions, extras and system packages: what is missing, and how to get it."""
+    from agentrl.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(console=console, install=install))
+
+
+@env_app.command("list")
+def env_list() -> None:
+    """The installed environments."""
+    from agentrl.play import list_environments
+
+    list_environments(console)
+
+
+@env_app.command("play")
+def env_play(
+    name: str,
+    args: Args = None,
+    split: str = "train",
+    task: Annotated[int, typer.Option(help="Its place in the split.")] = 0,
+    script: Annotated[str | None, typer.Option(help="Watch a script instead of playing.")] = None,
+) -> None:
+    """Play a task in the terminal."""
+    from agentrl.play import play
+
+    asyncio.run(play(name, parse_args(args), split=split, task_index=task, script=script, console=console))
+
+
+@env_app.command("check")
+def env_check(
+    name: str,
+    args: Args = None,
+    num_tasks: Annotated[int, typer.Option("--num-tasks", "-n")] = 40,
+) -> None:
+    """Check an environment's contract: determinism, isolation, faults, teardown, reward, expert."""
+    from agentrl.acting.suite import load_suite
+    from agentrl.testing import check_environment, render_checks
+
+    checks = asyncio.run(check_environment(load_suite(name, parse_args(args)), num_tasks=num_tasks))
+    console.print(render_checks(checks))
+    raise typer.Exit(0 if all(check.passed for check in checks) else 1)
+
+
+def parse_args(pairs: list[str] | None) -> dict[str, object]:
+    """The arguments that "name=value" pairs give, values as TOML or as text."""
+    from agentrl.config import apply_override
+
+    settings: dict[str, object] = {}
+    for pair in pairs or ():
+        apply_override(settings, pair)
+    return settings
+
+
+def main() -> None:
+    """Run the command line; wrong input gives one clear message and exit code 2, a failed run exit code 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except ConfigError as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {_escaped(error)}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except AgentRLError as error:
+        Console(stderr=True).print(f"[bold red]Failed:[/] {_escaped(error)}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _escaped(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))

@@ -1,0 +1,66 @@
+"""Difficulty: how large the houses are, how far the things, how long the talk. One row of a table each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from agentrl.errors import ConfigError
+from agentrl_environments.household.actions import COMMANDS, tools_for
+from agentrl_environments.household.house import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difficulty:
+    """The numbers that houses are generated from, and how the game is told."""
+
+    name: str
+    max_turns: int
+    kinds: tuple[Kind, ...] = tuple(Kind)  # of tasks, all equally likely
+    rooms: tuple[str, ...] = ("kitchen", "bathroom", "bedroom", "livingroom")  # names in rooms.ROOMS
+    num_receptacles: tuple[int, int] = (10, 30)  # at least, at most
+    closed_share: float = 1.0  # of the receptacles, as far as they can be closed: closed at the start
+    shared_share: float = 0.15  # of the receptacles: at the same place as another one of their type
+    num_things: tuple[int, int] = (12, 35)  # at least, at most; lamps apart
+    max_same: int = 3  # things of one type
+    tidiness: float = 0.9  # share of the things that are where such things usually are; the others are anywhere
+    things_fit_anywhere: bool = False  # everything may be put everywhere
+    is_compact: bool = False  # one-line observations that restate the goal, instead of ALFWorld's sentences; and only
+    # the tools without which the tasks cannot be solved
+    has_short_calls: bool = False  # the scripts leave out the receptacle where it can be left out
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The names of the tools that are offered."""
+        return tools_for(self.kinds) if self.is_compact else tuple(COMMANDS)
+
+
+_ROWS = (
+    Difficulty(name="standard", max_turns=50),
+    Difficulty(
+        name="quick",
+        max_turns=14,
+        kinds=(Kind.PLACE,),
+        rooms=("studio",),
+        num_receptacles=(5, 6),
+        closed_share=0.4,
+        shared_share=0.0,
+        num_things=(4, 4),
+        max_same=1,
+        tidiness=0.0,
+        things_fit_anywhere=True,
+        is_compact=True,
+        has_short_calls=True,
+    ),
+)
+DIFFICULTIES: Mapping[str, Difficulty] = MappingProxyType({row.name: row for row in _ROWS})
+
+
+def difficulty_of(name: str) -> Difficulty:
+    """The row of that name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name not in DIFFICULTIES:
+        raise ConfigError(f"household has no difficulty {name!r}; it has {', '.join(DIFFICULTIES)}.")
+    return DIFFICULTIES[name]

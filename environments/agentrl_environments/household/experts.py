@@ -1,0 +1,91 @@
+"""Scripted players: an expert that knows what it has seen, one that knows everything, and worse ones."""
+
+import random
+from collections.abc import Callable, Sequence
+
+from agentrl.acting.environment import Environment
+from agentrl.acting.suite import Player, Script
+from agentrl.messages import Message
+from agentrl_environments.household.engine import NOTHING, Game
+from agentrl_environments.household.env import HouseholdText, HouseholdTools
+from agentrl_environments.household.goals import treated
+from agentrl_environments.household.memory import Memory
+from agentrl_environments.household.strategy import Strategy
+
+NOVICE_NOISE = 0.4  # share of a novice's actions that are random
+
+
+def expert(environment: Environment, rng: random.Random) -> Player:
+    """Searches where such things usually are, and remembers; knows nothing but what the observations said."""
+    return _searcher(_household(environment), rng, noise=0.0, knows_homes=True)
+
+
+def novice(environment: Environment, rng: random.Random, noise: float = NOVICE_NOISE) -> Player:
+    """Searches in a random order, and does something random now and then: imperfect data to start from."""
+    return _searcher(_household(environment), rng, noise=noise, knows_homes=False)
+
+
+def omniscient(environment: Environment, rng: random.Random) -> Player:
+    """Goes straight to everything: it looks into the game's state."""
+    household = _household(environment)
+    game = household.play.game
+    strategy = Strategy(game.house.goal, rng)
+    memory = Memory(game.intro())
+
+    def choose() -> str:
+        _reveal(memory, game)
+        return strategy.command(memory)
+
+    return _player(household, choose)
+
+
+def random_player(environment: Environment, rng: random.Random) -> Player:
+    """Any of the commands that can be carried out, all equally likely."""
+    household = _household(environment)
+    return _player(household, lambda: rng.choice(household.choices()))
+
+
+SCRIPTS: dict[str, Script] = {"expert": expert, "omniscient": omniscient, "random": random_player, "novice": novice}
+
+
+def _household(environment: Environment) -> HouseholdTools | HouseholdText:
+    assert isinstance(environment, HouseholdTools | HouseholdText), f"no household: {environment!r}"
+    return environment
+
+
+def _player(household: HouseholdTools | HouseholdText, choose: Callable[[], str]) -> Player:
+    def play(_: Sequence[Message]) -> Message:
+        return household.message(choose())
+
+    return play
+
+
+def _searcher(
+    household: HouseholdTools | HouseholdText, rng: random.Random, *, noise: float, knows_homes: bool
+) -> Player:
+    play = household.play
+    memory = Memory(play.observation)
+    strategy = Strategy(play.game.house.goal, rng, knows_homes=knows_homes)
+    last: str | None = None
+
+    def choose() -> str:
+        nonlocal last
+        if last is not None:
+            memory.note(last, play.observation)
+        wanders = noise > 0 and rng.random() < noise
+        last = rng.choice(household.choices()) if wanders else strategy.command(memory)
+        return last
+
+    return _player(household, choose)
+
+
+def _reveal(memory: Memory, game: Game) -> None:
+    """Fill the memory with the truth; what takes the fewest commands to get comes first."""
+    places, things = game.house.receptacles, game.house.things
+    memory.here = {places[index].name for index in game.here}
+    memory.held = things[game.held].name if game.held != NOTHING else None
+    memory.closed = {place.name for index, place in enumerate(places) if not game.can_see_into(index)}
+    done = treated(game, game.house.goal.kind.treatment)
+    memory.treated = {thing.name for index, thing in enumerate(things) if done >> index & 1}
+    nearest = sorted(range(len(places)), key=lambda index: (index not in game.here, places[index].name in memory.closed))
+    memory.where = {things[thing].name: places[index].name for index in nearest for thing in game.contents[index]}

@@ -1,0 +1,90 @@
+import math
+from dataclasses import replace
+
+import pytest
+
+from agentrl.errors import ConfigError
+from agentrl.learning.algorithms import ALGORITHMS, Algorithm, algorithm
+from agentrl.learning.losses.aggregation import turn_mean
+from agentrl.learning.losses.kl import k2
+
+
+@pytest.fixture
+def batch(tiny_batch):
+    return tiny_batch(
+        [
+            [
+                [{"state_key": "a", "num_actions": 2}, {"state_key": "b", "reward": 1.0}],
+                [{"state_key": "a"}, {"state_key": "c"}, {"state_key": "b", "num_actions": 3}],
+            ]
+        ]
+    )
+
+
+def graded(row: Algorithm, batch):
+    return replace(batch, advantage_T=row.credit(batch), weight_T=row.aggregation(batch))
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+def test_every_row_makes_the_winner_likelier_than_the_loser(name, batch):
+    row = ALGORITHMS[name]
+    batch = graded(row, batch)
+    logprob_T = batch.sampled_logprob_T.clone().requires_grad_()
+    loss, sums = row.loss(logprob_T, batch)
+    loss.backward()
+    assert logprob_T.grad is not None
+    assert (logprob_T.grad[batch.action_T & (batch.trajectory_T == 0)] < 0).all()
+    assert (logprob_T.grad[batch.action_T & (batch.trajectory_T == 1)] >= 0).all()
+    assert not logprob_T.grad[~batch.action_T].any()
+    assert sums.metrics()["learn/ratio_max"] == 1.0
+
+
+def test_numbers_reach_the_function_that_takes_them(batch):
+    row = algorithm("gigpo", discount=0.5, step_weight=3, clip_high=0.5, aggregation="turn_mean", kl="k2", std=False)
+    assert batch.token_to_turn(row.credit(batch)).tolist() == pytest.approx([1.25, 2.0, -1.25, -0.5, -2.0])
+    assert row.aggregation is turn_mean
+    assert row.kl is k2
+    above = batch.sampled_logprob_T + math.log(1.45)
+    clipped_T = row.surrogate(above, graded(row, batch))
+    assert clipped_T[batch.action_T][0].item() == pytest.approx(-1.25 * 1.45)
+    assert row.surrogate(above + 1.0, graded(row, batch))[batch.action_T][0].item() == pytest.approx(-1.25 * 1.5)
+
+
+def test_a_row_without_arguments_is_the_row():
+    assert algorithm("grpo") is not None
+    assert all(algorithm(name) == row for name, row in ALGORITHMS.items())
+
+
+def test_own_functions_come_by_name_or_as_they_are(batch):
+    by_name = algorithm("grpo", credit="agentrl.learning.credit.turn:turn_return", discount=0.5)
+    assert batch.token_to_turn(by_name.credit(batch)).tolist() == [0.5, 1, -0.5, -1, -1]
+    own = algorithm("grpo", credit=lambda batch: batch.turn_to_token(batch.reward_U))
+    assert own.credit(batch).sum() == 1
+
+
+def test_whether_idle_sequences_matter():
+    assert not algorithm("grpo").needs_idle
+    assert algorithm("grpo", kl_coefficient=0.04).needs_idle
+    assert algorithm("grpo", entropy_coefficient=1).needs_idle
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("gigop", {}, "There is no algorithm 'gigop'. Did you mean 'gigpo'"),
+        ("qqqq", {}, "There is no algorithm 'qqqq'. Known: reinforce, rloo, grpo"),
+        ("gigpo", {"discont": 0.9}, "'gigpo' takes no argument 'discont'. Did you mean 'discount'"),
+        ("grpo", {"discount": 0.9}, "'grpo' takes no argument 'discount'"),
+        ("grpo", {"clip_high": "much"}, "clip_high = 'much': Input should be a valid number"),
+        ("grpo", {"kl_coefficient": None}, "kl_coefficient = None: Input should be a valid number"),
+        ("gigpo", {"statistics_over": "tokens"}, "statistics_over = 'tokens': Input should be 'trajectories', 'turns'"),
+        ("grpo", {"aggregation": "tokenmean"}, "There is no aggregation 'tokenmean'. Did you mean 'token_mean'"),
+        ("grpo", {"kl": 3}, "kl must be a name, 'module:function' or a function; got 3"),
+        ("grpo", {"credit": "no_such_module:f"}, "credit = 'no_such_module:f' names nothing that can be imported"),
+        ("grpo", {"credit": "agentrl.learning.credit:f"}, "names nothing that can be imported"),
+    ],
+)
+def test_wrong_names_and_values_are_answered_with_what_is_right(name, arguments, message):
+    with pytest.raises(ConfigError) as caught:
+        algorithm(name, **arguments)
+    assert message in str(caught.value)
