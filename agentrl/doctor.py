@@ -67,7 +67,7 @@ Run = Callable[[Sequence[str], float], Ran]
 
 
 def run_doctor(*, console: Console, install: bool = False) -> int:
-    """The exit code: 1 where something is missing that nothing works without, else 0.
+    """The exit code, after the report has been printed.
 
     Args:
         console: Where the report goes.
@@ -77,7 +77,12 @@ def run_doctor(*, console: Console, install: bool = False) -> int:
     if install:
         checks = install_packages(checks, console=console)
     console.print(render(checks))
-    return 1 if any(check.status is Status.MISSING for check in checks) else 0
+    return exit_code(checks)
+
+
+def exit_code(checks: Sequence[Check]) -> int:
+    """1 where something is missing that nothing works without, else 0."""
+    return int(any(check.status is Status.MISSING for check in checks))
 
 
 def diagnose() -> list[Check]:
@@ -101,8 +106,10 @@ def render(checks: Sequence[Check]) -> Table:
     """The checks as a table for a rich console."""
     styles = {Status.OK: "green", Status.OPTIONAL: "yellow", Status.MISSING: "bold red"}
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "what", "found", "how to get it"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("")
+    table.add_column("what")
+    table.add_column("found", overflow="fold")
+    table.add_column("how to get it", overflow="fold", min_width=30)  # a pip line
     for check in checks:
         table.add_row(Text(check.status, styles[check.status]), check.name, Text(check.found), Text(check.hint, "dim"))
     return table

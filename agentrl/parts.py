@@ -23,6 +23,7 @@ from agentrl.learning.trainer import Trainer
 from agentrl.messages import Message
 
 TINY = "tiny"
+_TOOLS_SHARE = 0.8  # of the deadline of a turn; its tools must come to their end before it does
 _NUM_TRANSCRIPTS = 400  # that a tiny tokenizer learns from
 
 
@@ -32,7 +33,7 @@ def make_limits(config: RolloutConfig, suite: Suite) -> Limits:
         max_turns=config.max_turns or suite.max_turns,
         turn_seconds=config.turn_seconds,
         episode_seconds=config.episode_seconds,
-        tools=ToolLimits(call_seconds=config.call_seconds),
+        tools=ToolLimits(call_seconds=config.call_seconds, turn_seconds=_TOOLS_SHARE * config.turn_seconds),
     )
 
 

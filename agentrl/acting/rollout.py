@@ -7,13 +7,15 @@ The same lines serve a grid world, a browser and a code sandbox, since tools are
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+import math
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from time import perf_counter
 from typing import Any, TypeVar
 
 from agentrl.acting.agent import Action, Agent, Conversation
+from agentrl.acting.deadline import within
 from agentrl.acting.environment import Environment, Step
 from agentrl.acting.rewards import score_trajectory, score_turn
 from agentrl.acting.suite import Suite
@@ -140,6 +142,8 @@ class _Episode:
             return None, Step()
         decided = perf_counter()
         step = await _within(limits.turn_seconds, environment.step(action.message), EnvironmentFault, f"{name}.step")
+        if not math.isfinite(step.reward):
+            raise EnvironmentFault(f"{name}.step: the reward is {step.reward!r}; it must be a finite number.")
         turn = _make_turn(action, step, state_key=key, seconds=(decided - asked, perf_counter() - decided))
         parts = await score_turn(environment, turn, self._start.task)
         return (replace(turn, reward=turn.reward + sum(parts.values()), rewards=parts) if parts else turn), step
@@ -184,14 +188,10 @@ class _Episode:
         )
 
 
-async def _within(seconds: float, work: Awaitable[T], kind: type[RolloutError], where: str) -> T:
+async def _within(seconds: float, work: Coroutine[Any, Any, T], kind: type[RolloutError], where: str) -> T:
     """The result of `work`; its failure, or its taking too long, is attributed to `where`."""
     with boundary(kind, where):
-        try:
-            async with asyncio.timeout(seconds):
-                return await work
-        except TimeoutError as error:
-            raise kind(f"{where}: no answer within {seconds:g} s.") from error
+        return await within(seconds, work)
 
 
 def _make_turn(action: Action, step: Step, *, state_key: str | None, seconds: tuple[float, float]) -> Turn:

@@ -181,7 +181,7 @@ def _find(name: str) -> Callable[..., Suite]:
         near = get_close_matches(name, installed)
         hint = f"Did you mean {near[0]!r}?" if near else f"Installed: {', '.join(installed) or 'none'}."
         raise ConfigError(f"There is no environment {name!r}. {hint} Your own is named 'module:function'.")
-    return installed[name].load()
+    return _import(installed[name].value)
 
 
 def _import(name: str) -> Callable[..., Suite]:

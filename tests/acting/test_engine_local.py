@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, PreTrainedModel, Qwen2Config, Qwen3Config
 
 from agentrl.acting.engine import Completion, Sampling
-from agentrl.acting.engine.local import LocalEngine
+from agentrl.acting.engine.local import LocalEngine, _invert
 from agentrl.acting.engine.slot_table import SlotTable
 from agentrl.acting.engine.slots import SlotCache
 from agentrl.errors import ConfigError, EngineError
@@ -199,6 +199,20 @@ async def test_tokens_are_drawn_in_proportion_to_their_probabilities(model: PreT
     assert freedom > 20, "the test needs a distribution with many likely tokens"
     assert abs(chi_square - freedom) < 4 * (2 * freedom) ** 0.5
     await engine.close()
+
+
+async def test_every_token_has_a_draw_of_its_own(model: PreTrainedModel) -> None:
+    engine = LocalEngine(model, max_length=100)
+    completion = await engine.generate([1, 2], Sampling(max_tokens=60, temperature=1000.0, seed=0))
+    # Of 61 equally likely tokens, 60 draws find 38.4 in the mean, with a standard deviation of 2.4.
+    assert 30 < len(set(completion.ids)) < 47
+    await engine.close()
+
+
+def test_a_draw_never_finds_a_token_without_probability() -> None:
+    log_RV = torch.tensor([[0.0, 0.25, 0.0, 0.75, 0.0]]).log().expand(5, -1)
+    draw_R = torch.tensor([0.0, 0.2499, 0.25, 0.9, 1 - 2**-53], dtype=torch.float64)
+    assert _invert(log_RV, draw_R).tolist() == [1, 1, 3, 3, 3]
 
 
 async def test_sampling_ends_with_the_stop_token_which_is_kept(model: PreTrainedModel) -> None:
@@ -393,3 +407,21 @@ def test_the_cache_never_grows_past_its_bound() -> None:
     assert cache.num_slots * cache.num_places * cache.bytes_per_place <= bound
     assert (cache.num_slots, cache.num_places, len(lost)) == (5, 300, 0)
     assert sum(tensor.nbytes for tensor in (*cache.keys, *cache.values)) <= bound
+
+
+def test_a_kept_slot_takes_its_contents_along_when_others_go() -> None:
+    cache = SlotCache(1, 1, 4, torch.float32, torch.device("cpu"))
+    table = SlotTable(cache, max_slots=3, max_places=512, memory_bytes=cache.bytes_per_place * 512 * 2)
+    slots = [table.acquire(session, [1, 2, 3, 4]) for session in "abc"]
+    for number, slot in enumerate(slots):
+        assert slot is not None
+        slot.ids = [1, 2, 3][: 1 + number]
+        cache.keys[0][slot.index] = float(number)
+        cache.values[0][slot.index] = -float(number)
+    lost = table.reserve(300)
+    assert lost == slots[:1]
+    assert (cache.num_slots, cache.num_places) == (2, 512)
+    for number, slot in list(enumerate(slots))[1:]:
+        assert slot is not None
+        assert cache.keys[0][slot.index, 0, :256].unique().tolist() == [float(number)]
+        assert cache.values[0][slot.index, 0, :256].unique().tolist() == [-float(number)]

@@ -14,8 +14,16 @@ import pytest
 from agentrl.acting.agent import ChatAgent, ChatModel
 from agentrl.acting.engine import Completion, Engine, Sampling
 from agentrl.acting.engine.openai import OpenAIEngine
+from agentrl.acting.environment import Environment
+from agentrl.acting.rewards import reward
+from agentrl.acting.rollout import Limits, Stage
+from agentrl.acting.suite import Suite
+from agentrl.acting.tool import tool
 from agentrl.errors import ConfigError, EngineError
+from agentrl.evaluate import evaluate
 from agentrl.messages import ImagePart, Message, TextPart, ToolCall, ToolSchema
+from agentrl.statistics import wilson
+from agentrl.trajectory import CallStatus, Task, Trajectory
 
 KEY = "sk-very-secret"
 USER = (Message("user", "Go."),)
@@ -557,6 +565,67 @@ async def test_versions_that_are_no_numbers_leave_the_engines_own(server: Server
     engine.release("anything")
     await engine.close()
     await engine.close()
+
+
+class Counter(Environment):
+    """Counts up to three, by a tool."""
+
+    count = 0
+
+    async def reset(self, task: Task) -> str:
+        return f"Task {task.id}: count to three."
+
+    @tool
+    async def add(self, amount: int) -> int:
+        """Add to the counter.
+
+        Args:
+            amount: What to add.
+        """
+        self.count += amount
+        return self.count
+
+    @reward
+    def reached(self) -> float:
+        return float(self.count == 3)
+
+
+def counting(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+    """A model that calls badly, then well, then is done; in task b it talks until the context is full."""
+    said = [message for message in body["messages"] if message["role"] == "assistant"]
+    if not said:
+        return chat_reply("", [{"id": "a", "function": {"name": "add", "arguments": "{bad"}}])
+    if "Task b" in body["messages"][0]["content"]:
+        return 400, {"error": {"code": "context_length_exceeded"}}
+    if len(said) == 1:
+        return chat_reply("", [{"id": "b", "function": {"name": "add", "arguments": '{"amount": 3}'}}])
+    return chat_reply("Done.")
+
+
+async def test_a_model_behind_a_server_is_evaluated_with_tools(server: Server) -> None:
+    server.reply = counting
+    engine = OpenAIEngine(server.url, "m")
+    suite = Suite(name="counter", splits={"test": [Task("a"), Task("b")]}, make=Counter)
+    groups: dict[str, Trajectory] = {}
+    evaluation = await evaluate(
+        Stage(suite=suite, agent=ChatAgent(engine), limits=Limits(max_turns=5)),
+        on_group=lambda group: groups.update({group.task.id: group.trajectories[0]}),
+    )
+    await engine.close()
+    assert evaluation.outcomes == {"finished": 1, "token_limit": 1}
+    assert evaluation.success_rate == wilson(1, 2)
+    assert evaluation.num_excluded == 0
+    counted = groups["a"]
+    assert [[result.status for result in turn.results] for turn in counted.turns] == [
+        [CallStatus.INVALID_ARGUMENTS],
+        [CallStatus.OK],
+        [],
+    ]
+    assert groups["b"].total_reward == 0.0
+    last = [body["messages"] for _, body, _ in server.requests if "Task a" in body["messages"][0]["content"]][-1]
+    assert [message["role"] for message in last] == ["user", "assistant", "tool", "assistant", "tool"]
+    assert [message.get("tool_call_id") for message in last] == [None, None, "a", None, "b"]
+    assert last[-1]["content"] == "3"
 
 
 @pytest.mark.parametrize(

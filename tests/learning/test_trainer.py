@@ -144,6 +144,10 @@ def test_the_learning_rate_follows_the_schedule(model_path: Path) -> None:
     trainer = Trainer(policy, plain(policy), algorithm("grpo"), schedule=schedule("linear", warmup=1, total=4))
     factors = [trainer.step(make_batch([10, 10]))["learn/learning_rate_factor"] for _ in range(5)]
     assert factors == pytest.approx([0.5, 1.0, 2 / 3, 1 / 3, 0.0])
+    batch = make_batch([10, 10])
+    whole, _ = moved(model_path, batch)
+    quarter, _ = moved(model_path, batch, schedule=schedule("constant", warmup=3))
+    torch.testing.assert_close(quarter, whole / 4)
 
 
 def test_schedules_rise_and_fall_as_they_say() -> None:

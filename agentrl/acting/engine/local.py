@@ -252,6 +252,7 @@ class LocalEngine:
             self._preempt(preempted)
             plan = self._plan()
         if not plan:
+            assert not self._running, "whoever runs has a token to compute"
             return []
         plan = [(request, added._replace(slot=_slot(request).index)) for request, added in plan]
         sampled = self._forward(plan)

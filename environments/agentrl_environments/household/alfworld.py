@@ -126,7 +126,9 @@ def _goal(text: str) -> Goal:
     kind = next((kind for word, kind in _GOAL_MARKS.items() if f"({word} " in text), Kind.PLACE)
     types = list(dict.fromkeys(_GOAL_TYPE.findall(text)))
     if len(types) != 2:
-        raise ConfigError(f"An ALFWorld goal speaks of two types, of an object and of a place; got {types} in {text!r}.")
+        raise ConfigError(
+            f"An ALFWorld goal speaks of two types, of an object and of a place; got {types} in {text!r}."
+        )
     # A goal under a lamp names the lamp first, all others the thing.
     thing, target = reversed(types) if kind is Kind.LIGHT else types
     return Goal(kind=kind, thing=thing, target=target)

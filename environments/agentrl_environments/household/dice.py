@@ -1,4 +1,7 @@
-"""Dice: random choices that come out the same on any machine and any Python, since only `Random.random` is promised to."""
+"""Dice: random choices that come out the same on any machine and with any Python.
+
+Of `random`, only the sequence of `Random.random` is promised to stay; so that is all that is used of it.
+"""
 
 import random
 from collections.abc import Sequence

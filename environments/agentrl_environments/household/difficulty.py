@@ -34,8 +34,10 @@ class Difficulty:
         return tools_for(self.kinds) if self.is_compact else tuple(COMMANDS)
 
 
+ALFWORLD = "alfworld"
 _ROWS = (
     Difficulty(name="standard", max_turns=50),
+    Difficulty(name=ALFWORLD, max_turns=50),  # the real games: only how they are told, and how long they last, matters
     Difficulty(
         name="quick",
         max_turns=14,

@@ -165,7 +165,8 @@ class Game:
     def _examinations(self) -> list[Command]:
         places = self.house.receptacles
         found: list[Command] = [
-            (f"examine {places[receptacle].name}", (Game._examine_receptacle, receptacle, 0)) for receptacle in self.here
+            (f"examine {places[receptacle].name}", (Game._examine_receptacle, receptacle, 0))
+            for receptacle in self.here
         ]
         if self.held != NOTHING:
             found.append((f"examine {self.house.things[self.held].name}", (Game._examine_thing, self.held, 0)))

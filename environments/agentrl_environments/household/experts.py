@@ -28,12 +28,11 @@ def novice(environment: Environment, rng: random.Random, noise: float = NOVICE_N
 def omniscient(environment: Environment, rng: random.Random) -> Player:
     """Goes straight to everything: it looks into the game's state."""
     household = _household(environment)
-    game = household.play.game
-    strategy = Strategy(game.house.goal, rng)
-    memory = Memory(game.intro())
+    strategy = Strategy(household.play.game.house.goal, rng)
+    memory = Memory(household.play.game.intro())
 
     def choose() -> str:
-        _reveal(memory, game)
+        _reveal(memory, household.play.game)
         return strategy.command(memory)
 
     return _player(household, choose)
@@ -63,15 +62,14 @@ def _player(household: HouseholdTools | HouseholdText, choose: Callable[[], str]
 def _searcher(
     household: HouseholdTools | HouseholdText, rng: random.Random, *, noise: float, knows_homes: bool
 ) -> Player:
-    play = household.play
-    memory = Memory(play.observation)
-    strategy = Strategy(play.game.house.goal, rng, knows_homes=knows_homes)
+    memory = Memory(household.play.observation)
+    strategy = Strategy(household.play.game.house.goal, rng, knows_homes=knows_homes)
     last: str | None = None
 
     def choose() -> str:
         nonlocal last
         if last is not None:
-            memory.note(last, play.observation)
+            memory.note(last, household.play.observation)
         wanders = noise > 0 and rng.random() < noise
         last = rng.choice(household.choices()) if wanders else strategy.command(memory)
         return last
@@ -87,5 +85,10 @@ def _reveal(memory: Memory, game: Game) -> None:
     memory.closed = {place.name for index, place in enumerate(places) if not game.can_see_into(index)}
     done = treated(game, game.house.goal.kind.treatment)
     memory.treated = {thing.name for index, thing in enumerate(things) if done >> index & 1}
-    nearest = sorted(range(len(places)), key=lambda index: (index not in game.here, places[index].name in memory.closed))
-    memory.where = {things[thing].name: places[index].name for index in nearest for thing in game.contents[index]}
+    nearest = sorted(
+        range(len(places)), key=lambda index: (index not in game.here, places[index].name in memory.closed)
+    )
+    memory.where = {}
+    for index in nearest:
+        for thing in game.contents[index]:
+            memory.where.setdefault(things[thing].name, places[index].name)  # real games have things in two places

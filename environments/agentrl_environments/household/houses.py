@@ -60,7 +60,13 @@ def generate(seed: int, difficulty: Difficulty) -> House:
         places = _places(site)
         if places is not None:
             task = dice.pick(PHRASES[kind]).format(thing=goal.thing, target=goal.target)
-            return House(receptacles=site.receptacles, things=_things(places, site.receptacles), fits=_fits(site), goal=goal, task=task)
+            return House(
+                receptacles=site.receptacles,
+                things=_things(places, site.receptacles),
+                fits=_fits(site),
+                goal=goal,
+                task=task,
+            )
 
 
 def fingerprint(house: House) -> bytes:
@@ -85,7 +91,9 @@ def _options(room_name: str, kind: Kind) -> tuple[tuple[str, tuple[str, ...]], .
             return ()
         things = tuple(thing for thing in room.things if thing in TREATABLE[treatment])
     found = {
-        thing: tuple(place for place in room.receptacles if place in HOMES[thing] and place not in taboo | room.on_demand)
+        thing: tuple(
+            place for place in room.receptacles if place in HOMES[thing] and place not in taboo | room.on_demand
+        )
         for thing in things
     }
     return tuple((thing, targets) for thing, targets in found.items() if targets)
@@ -112,9 +120,7 @@ def _receptacles(site: _Site) -> tuple[Receptacle, ...]:
             openable = type_ in OPENABLE
             opened = openable and not dice.chance(closed)
             name = f"{type_} {number}"
-            receptacles.append(
-                Receptacle(name=name, type=type_, location=location, openable=openable, opened=opened)
-            )
+            receptacles.append(Receptacle(name=name, type=type_, location=location, openable=openable, opened=opened))
     return tuple(receptacles)
 
 

@@ -36,9 +36,10 @@ class Memory:
         """Remember what the command did, as far as its answer tells."""
         parsed = parse(command)
         if answer.startswith(NOTHING_HAPPENS):
-            self.failed.add(command)
             if parsed and parsed.tool == "go_to":
                 self.here.add(parsed.arguments["receptacle"])  # it was here already
+            else:
+                self.failed.add(command)
             return
         if parsed:
             self._note_effect(parsed.tool, **parsed.arguments)

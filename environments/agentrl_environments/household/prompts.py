@@ -25,7 +25,8 @@ class Exchange(NamedTuple):
 
 def first_prompt(intro: str, commands: Sequence[str]) -> str:
     """The opening message of an episode that is played by commands as text."""
-    return f"You are in a household and act there through short commands.\n\n{next_prompt(intro, commands)}\n\n{_TEXT_RULES}"
+    parts = ("You are in a household and act there through short commands.", next_prompt(intro, commands), _TEXT_RULES)
+    return "\n\n".join(parts)
 
 
 def next_prompt(observation: str, commands: Sequence[str]) -> str:

@@ -68,7 +68,9 @@ def _missing(game: Game) -> tuple[int, ...]:
 
 def _finding_of_things(game: Game, things: tuple[int, ...]) -> str:
     open_places = [index for index in game.here if game.can_see_into(index)]
-    names = [game.house.things[thing].name for index in open_places for thing in game.contents[index] if thing in things]
+    names = [
+        game.house.things[thing].name for index in open_places for thing in game.contents[index] if thing in things
+    ]
     if not names and len(open_places) < len(game.here):
         return "Closed."
     return _found(names)

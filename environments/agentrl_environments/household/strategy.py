@@ -2,14 +2,14 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from agentrl_environments.household.house import APPLIANCES, Goal, Kind
 from agentrl_environments.household.memory import Memory, type_of
 from agentrl_environments.household.rooms import HOMES, LAMP_PLACES, OPENABLE
 
 _RARE = 0.1  # weight of a receptacle in which such things are not usually found
-_LAMP_HOMES = dict.fromkeys(LAMP_PLACES, 5)
+_LAMP_HOMES: Mapping[str, int] = dict.fromkeys(LAMP_PLACES, 5)
 
 
 class Strategy:
@@ -39,7 +39,7 @@ class Strategy:
 
     def _fetch(self, memory: Memory) -> Iterator[str]:
         """Take a thing of the goal's type, or look for one; but leave the first of two where it has been put."""
-        keep = next(self._targets(memory), None) if self._goal.kind is Kind.TWO else None
+        keep = next(iter(self._targets(memory)), None) if self._goal.kind is Kind.TWO else None
         for thing, place in memory.where.items():
             if type_of(thing) == self._goal.thing and place != keep:
                 yield from _at(memory, place, f"take {thing} from {place}")
@@ -68,15 +68,16 @@ class Strategy:
         for place in self._targets(memory):
             yield from _at(memory, place, f"move {held} to {place}")
 
-    def _targets(self, memory: Memory) -> Iterator[str]:
-        """The receptacles of the goal's type, the best first: for two things, where one is; then what is near, or open."""
-        filled = {place for thing, place in memory.where.items() if type_of(thing) == self._goal.thing}
+    def _targets(self, memory: Memory) -> list[str]:
+        """The receptacles of the goal's type, the best first: where one of two things is, or else what is at hand."""
+        counts = Counter(place for thing, place in memory.where.items() if type_of(thing) == self._goal.thing)
+        is_begun = self._goal.kind is Kind.TWO and bool(counts)
 
-        def rank(place: str) -> tuple[bool, bool, bool, int, str]:
-            is_alone = self._goal.kind is Kind.TWO and place not in filled
-            return is_alone, place not in memory.here, place in memory.closed, len(place), place
+        def rank(place: str) -> tuple[int, bool, bool, int, str]:
+            is_near = place in memory.here and not is_begun  # once begun, it must not change with where the player is
+            return -counts[place] if is_begun else 0, not is_near, place in memory.closed, len(place), place
 
-        return iter(sorted((place for place in memory.places if type_of(place) == self._goal.target), key=rank))
+        return sorted((place for place in memory.places if type_of(place) == self._goal.target), key=rank)
 
     def _search(self, memory: Memory, type_: str) -> Iterator[str]:
         """Look into the next receptacle that has not been looked into."""
