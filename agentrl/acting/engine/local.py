@@ -10,6 +10,7 @@ Everything but the inbox belongs to the one worker thread, so that there are no 
 
 import asyncio
 import copy
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -233,7 +234,7 @@ class LocalEngine:
         self._inbox.clear()
         self._waiting.clear()
         self._running.clear()
-        self._table.forget_contents()
+        self._table.clear()
 
     # From here on, everything runs in the worker.
 
@@ -349,6 +350,8 @@ class LocalEngine:
         token_R = _invert(log_RV, torch.tensor(draws, dtype=torch.float64, device=self._device))
         token_R = torch.where(greedy_R, log_RV.argmax(-1), token_R)
         logprobs: list[float] = log_RV.gather(1, token_R[:, None]).squeeze(1).tolist()
+        if not all(map(math.isfinite, logprobs)):
+            raise EngineError(f"The model of version {self._version} gives log-probabilities that are not finite.")
         entropies: list[float] = []
         if any(request.sampling.entropies for request in requests):
             entropies = torch.special.entr(log_RV.exp()).sum(-1).tolist()
@@ -370,8 +373,13 @@ def _slot(request: _Request) -> Slot:
 def _invert(log_RV: Tensor, draw_R: Tensor) -> Tensor:
     """The token of each row at which the cumulative probability passes the draw."""
     cumulative_RV = log_RV.double().exp().cumsum(-1)
-    threshold_R1 = draw_R[:, None] * cumulative_RV[:, -1:]
-    return torch.searchsorted(cumulative_RV, threshold_R1, right=True).squeeze(1).clamp_max(log_RV.shape[1] - 1)
+    total_R1 = cumulative_RV[:, -1:]
+    # Below the total whatever the rounding, or the token found would be one past the last that is possible.
+    threshold_R1 = torch.minimum(draw_R[:, None] * total_R1, total_R1.nextafter(torch.zeros_like(total_R1)))
+    token_R = torch.searchsorted(cumulative_RV, threshold_R1, right=True).squeeze(1)
+    return token_R.clamp_max(
+        log_RV.shape[1] - 1
+    )  # past the end where nothing is a number, which the log-prob will show
 
 
 def _empty_cache(model: PreTrainedModel) -> SlotCache:

@@ -75,6 +75,11 @@ class SlotTable:
         for slot in self._slots:
             slot.ids.clear()
 
+    def clear(self) -> None:
+        """Have everything recomputed, and nothing left that could be no number."""
+        self.forget_contents()
+        self.cache.clear()
+
     def reserve(self, num_places: int) -> list[Slot]:
         """Make every slot hold that many tokens; the busy slots that had to go to stay within the bound."""
         if num_places <= self._num_places:

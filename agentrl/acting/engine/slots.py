@@ -18,7 +18,8 @@ from agentrl.errors import ConfigError
 # pyright: reportUnknownMemberType=false
 
 ATTENTION = "agentrl_slots"
-_MAX_FILLER = 3  # slots read in place for each one that is asked for
+_COPY = 3  # what it costs to copy a slot and read the copy, where reading it in place costs 1
+_BLOCK = 2000  # what a block costs by itself, where reading a key and its value costs 1
 
 
 class Added(NamedTuple):
@@ -70,12 +71,18 @@ class SlotCache:
         common = min(num_places, self.num_places)
         for stored in (self.keys, self.values):
             for layer, old in enumerate(stored):
-                # Zeros, not garbage: a NaN in a masked place would survive its weight of 0.
+                # Zeros, not garbage: what is no number survives a weight of 0.
                 new = torch.zeros(num_slots, num_heads, num_places, head_size, dtype=self._dtype, device=self._device)
                 if kept:
                     new[: len(kept), :, :common] = old[source, :, :common]
                 stored[layer] = new
         self.num_slots, self.num_places = num_slots, num_places
+
+    @torch.inference_mode()
+    def clear(self) -> None:
+        """Set everything to 0."""
+        for stored in (*self.keys, *self.values):
+            stored.zero_()
 
 
 class Step:
@@ -99,7 +106,26 @@ def _blocks(added: Sequence[Added]) -> list[list[int]]:
     blocks: dict[int, list[int]] = {}
     for index in sorted(range(len(added)), key=lambda index: added[index].slot):
         blocks.setdefault((added[index].length - 1).bit_length(), []).append(index)
-    return [blocks[size] for size in sorted(blocks)]
+    singles = _by_length(blocks.pop(0, []), added)
+    return [*singles, *(blocks[size] for size in sorted(blocks))]
+
+
+def _by_length(block: list[int], added: Sequence[Added]) -> list[list[int]]:
+    """The block, or its longest sequences and the rest: what is read is as long as the longest for all of a block.
+
+    The longest are picked, so copied and then read; the others are read in place with whatever slots lie in between.
+    """
+    if not block:
+        return []
+    span = added[block[-1]].slot - added[block[0]].slot + 1
+    lengths = sorted((added[index].start for index in block), reverse=True)
+    costs = [span * length + number * _COPY * lengths[0] + _BLOCK for number, length in enumerate(lengths)]
+    costs[0] -= _BLOCK
+    num_long = costs.index(min(costs))
+    if num_long == 0:
+        return [block]
+    long = [index for index in block if added[index].start > lengths[num_long]]
+    return [long, [index for index in block if added[index].start <= lengths[num_long]]]
 
 
 def _rows(block: list[int], added: Sequence[Added], position_T: Tensor) -> Rows:
@@ -129,7 +155,7 @@ def _seats(slots: list[int], num_queries: int) -> range | list[int]:
     cost less than the copy of it, so that some slots may be in it for nothing: they look at what they hold, unheard.
     """
     between = range(slots[0], slots[-1] + 1)
-    affordable = _MAX_FILLER * len(slots) if num_queries == 1 else len(slots)
+    affordable = _COPY * len(slots) if num_queries == 1 else len(slots)
     return between if len(between) <= affordable else slots
 
 
@@ -162,24 +188,27 @@ def slot_attention(
     keys, values = slot_step.cache.keys[layer], slot_step.cache.values[layer]
     query_THD = query[0].transpose(0, 1)
     outputs = [_attend(query_THD, keys, values, rows, scaling, sliding_window) for rows in slot_step.rows]
-    return torch.cat(outputs)[slot_step.restore_T].unsqueeze(0), None
+    return torch.cat(outputs).index_select(0, slot_step.restore_T).unsqueeze(0), None
 
 
 def _attend(query_THD: Tensor, keys: Tensor, values: Tensor, rows: Rows, scaling: float, window: int | None) -> Tensor:
     """Outputs of the block's real query places, `[K, heads, head]`."""
     num_heads, head_size = query_THD.shape[1:]
-    query = query_THD[rows.query_P].view(rows.num_slots, rows.num_queries, num_heads, head_size)
-    key = keys[rows.slot_R, :, : rows.num_keys]
-    value = values[rows.slot_R, :, : rows.num_keys]
+    query = query_THD.index_select(0, rows.query_P).view(rows.num_slots, rows.num_queries, num_heads, head_size)
+    key, value = (_read(stored[:, :, : rows.num_keys], rows.slot_R) for stored in (keys, values))
     mask = rows.mask_RNL
     if window is not None and rows.num_keys > window:
         mask = mask & (torch.arange(rows.num_keys, device=mask.device) > rows.position_RN[:, :, None] - window)
     if rows.num_queries == 1:
-        return _attend_single(query[:, 0], key, value, mask[:, 0], scaling)[rows.kept_K]
+        return _attend_single(query[:, 0], key, value, mask[:, 0], scaling).index_select(0, rows.kept_K)
     attended = scaled_dot_product_attention(
         query.transpose(1, 2), key, value, attn_mask=mask[:, None], scale=scaling, enable_gqa=key.shape[1] != num_heads
     )
-    return attended.transpose(1, 2).reshape(-1, num_heads, head_size)[rows.kept_K]
+    return attended.transpose(1, 2).reshape(-1, num_heads, head_size).index_select(0, rows.kept_K)
+
+
+def _read(stored: Tensor, slot_R: Tensor | slice) -> Tensor:
+    return stored[slot_R] if isinstance(slot_R, slice) else stored.index_select(0, slot_R)
 
 
 def _attend_single(query_RHD: Tensor, key: Tensor, value: Tensor, mask_RL: Tensor, scaling: float) -> Tensor:
