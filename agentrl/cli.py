@@ -72,7 +72,9 @@ def evaluate_command(
         seed=seed,
         concurrency=concurrency,
     )
-    asyncio.run(run_evaluation(panel, agent, base_url=base_url, output=output, console=console))
+    evaluation = asyncio.run(run_evaluation(panel, agent, base_url=base_url, console=console))
+    if output:
+        output.write_text(evaluation.to_json())
 
 
 @app.command()
@@ -91,7 +93,9 @@ def view(
 
 
 @app.command()
-def doctor(install: Annotated[bool, typer.Option("--install", help="Install missing system packages.")] = False) -> None:
+def doctor(
+    install: Annotated[bool, typer.Option("--install", help="Install missing system packages.")] = False,
+) -> None:
     """Show versions, extras and system packages: what is missing, and how to get it."""
     from agentrl.doctor import run_doctor
 

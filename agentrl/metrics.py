@@ -9,7 +9,6 @@ from typing import Any
 from agentrl.errors import ConfigError
 from agentrl.trajectory import Group, Outcome
 
-
 WARM_START, TRAIN, EVALUATION = "warm_start", "train", "evaluation"  # the phases of a run
 
 

@@ -82,10 +82,14 @@ def _explain(schemas: Sequence[ToolSchema], console: Console) -> None:
     if not schemas:
         console.print("Type your message; it is sent as it is.", style="dim")
         return
-    console.print("Type a tool and its arguments, as in:  take 'mug 1' 'cabinet 2'    An empty line repeats this.", style="dim")
+    console.print(
+        "Type a tool and its arguments, as in:  take 'mug 1' 'cabinet 2'    An empty line repeats this.", style="dim"
+    )
     for schema in schemas:
         names = " ".join(schema.parameters.get("properties", {}))
-        console.print(f"  [bold]{schema.name}[/] {names}   [dim]{escape(_first_line(schema.description))}[/]", highlight=False)
+        console.print(
+            f"  [bold]{schema.name}[/] {names}   [dim]{escape(_first_line(schema.description))}[/]", highlight=False
+        )
 
 
 def _ask(schemas: Sequence[ToolSchema], console: Console) -> Message:
@@ -141,4 +145,3 @@ def _show(message: Message, console: Console) -> None:
 def _first_line(text: str) -> str:
     lines = [line.strip("# ") for line in text.strip().splitlines() if line.strip("# ")]
     return lines[0] if lines else ""
-

@@ -34,16 +34,13 @@ class Panel:
     concurrency: int = 64
 
 
-async def run_evaluation(
-    panel: Panel, agent: str, *, base_url: str, output: Path | None, console: Console
-) -> Evaluation:
-    """The evaluation of an agent by name, printed as a table, and written as JSON where asked.
+async def run_evaluation(panel: Panel, agent: str, *, base_url: str, console: Console) -> Evaluation:
+    """The evaluation of an agent by name, printed as a table.
 
     Args:
         panel: What is played.
         agent: A script of the suite, the directory of a run, of a model, or `openai:MODEL`.
         base_url: Of the server, for `openai:MODEL`.
-        output: A JSON file; None writes none.
         console: Where the table is printed.
 
     Raises:
@@ -59,8 +56,6 @@ async def run_evaluation(
         with console.status("playing ..."):
             evaluation = await evaluate(stage, plan, split=panel.split, num_tasks=panel.num_tasks, agent=agent)
     console.print(render(evaluation))
-    if output:
-        output.write_text(evaluation.to_json())
     return evaluation
 
 
@@ -88,9 +83,7 @@ def _limits_of(run: RunConfig | None, suite: Suite) -> Limits:
     return make_limits(run.rollout, suite)
 
 
-async def _open_agent(
-    agent: str, suite: Suite, run: RunConfig | None, base_url: str, stack: AsyncExitStack
-) -> Agent:
+async def _open_agent(agent: str, suite: Suite, run: RunConfig | None, base_url: str, stack: AsyncExitStack) -> Agent:
     if agent in suite.scripts:
         return ScriptedAgent(suite.script(agent))
     if agent.startswith(_SERVER):
@@ -101,8 +94,8 @@ async def _open_agent(
     if not folder.is_dir():
         scripts = ", ".join(suite.scripts)
         raise ConfigError(
-            f"There is no agent {agent!r}: it is no script of {suite.name} ({scripts}), and there is no folder {folder}."
-            + (" The run has not finished; one of its checkpoints can be named instead." if run else "")
+            f"There is no agent {agent!r}: it is no script of {suite.name} ({scripts}), and there is no folder "
+            f"{folder}." + (" The run has not finished; one of its checkpoints can be named instead." if run else "")
         )
     return await _open_model(folder, suite, run.rollout if run else RolloutConfig(), stack)
 

@@ -77,7 +77,8 @@ class RunDirectory:
     def _begin(self, run: RunConfig) -> None:
         if self.path.exists() and any(self.path.iterdir()):
             raise ConfigError(
-                f"{self.path} is not empty. Choose another --dir, or go on with the run there: agentrl resume {self.path}"
+                f"{self.path} is not empty. Choose another --dir, or go on with the run that is there: "
+                f"agentrl resume {self.path}"
             )
         self.path.mkdir(parents=True, exist_ok=True)
         self.write(CONFIG, json.dumps(run.model_dump(mode="json"), indent=2) + "\n")

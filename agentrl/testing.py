@@ -3,8 +3,10 @@
 import asyncio
 import gc
 import os
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -12,7 +14,7 @@ from rich.table import Table
 from agentrl.acting.agent import Agent, ScriptedAgent
 from agentrl.acting.environment import Environment
 from agentrl.acting.rollout import Limits, Stage, Start, rollout
-from agentrl.acting.suite import Player, Script, Suite
+from agentrl.acting.suite import Player, Suite
 from agentrl.acting.tool import AnyTool, ToolLimits
 from agentrl.errors import SandboxError
 from agentrl.messages import Message, ToolCall
@@ -45,19 +47,7 @@ async def check_environment(suite: Suite, *, num_tasks: int = 40) -> list[Check]
         if "expert" not in suite.scripts:
             hint = "add one to Suite.scripts: it proves that the reward is reachable, and gives warm-start data"
             return [*checks, Check("expert", False, f"there is no script 'expert'; {hint}")]
-        for check in (
-            _check_determinism,
-            _check_isolation,
-            _check_expert,
-            _check_random,
-            _check_nonsense,
-            _check_raising_tools,
-            _check_hanging_tools,
-            _check_snapshots,
-            _check_teardown,
-        ):
-            checks.append(await check(subject))
-    return checks
+        return checks + [await check(subject) for check in _CHECKS]
 
 
 def render_checks(checks: Sequence[Check]) -> Table:
@@ -77,7 +67,9 @@ class _Subject:
         self.split = list(suite.splits)[-1]
         self.tasks = suite.tasks(self.split)[:num_tasks]
 
-    async def play(self, task: Task, agent: Agent | None = None, suite: Suite | None = None, **limits: Any) -> Trajectory:
+    async def play(
+        self, task: Task, agent: Agent | None = None, suite: Suite | None = None, **limits: Any
+    ) -> Trajectory:
         """One trajectory, by the expert if nobody else is named."""
         suite = suite or self.suite
         agent = agent or ScriptedAgent(suite.script("expert"))
@@ -142,7 +134,9 @@ async def _check_expert(subject: _Subject) -> Check:
         if trajectory.outcome is Outcome.INFRA_ERROR:
             return Check("expert solves", False, f"task {trajectory.task.id} failed: {trajectory.error}")
         if not low <= trajectory.total_reward <= high:
-            detail = f"task {trajectory.task.id} gave {trajectory.total_reward:g}, outside of reward_range {low:g}..{high:g}"
+            detail = (
+                f"task {trajectory.task.id} gave {trajectory.total_reward:g}, outside of reward_range {low:g}..{high:g}"
+            )
             return Check("expert solves", False, detail)
     solved = sum(trajectory.success for trajectory in played)
     detail = f"{solved} of {len(played)} tasks"
@@ -170,7 +164,7 @@ async def _check_nonsense(subject: _Subject) -> Check:
         Message("assistant", "", (ToolCall(next(iter(_tool_names(subject)), "x"), {"no_such_argument": 1}, "c"),)),
     )
 
-    def script(environment: Environment, rng: Any) -> Player:
+    def script(environment: Environment, rng: random.Random) -> Player:
         remaining = iter(nonsense)
         return lambda messages: next(remaining, nonsense[0])
 
@@ -190,10 +184,14 @@ async def _check_raising_tools(subject: _Subject) -> Check:
         raise SandboxError("injected fault")
 
     for name in _tool_names(subject):
-        trajectory = await subject.play(subject.tasks[0], _calling(subject, name), _with_tool(subject.suite, name, fail))
+        trajectory = await subject.play(
+            subject.tasks[0], _calling(subject, name), _with_tool(subject.suite, name, fail)
+        )
         if trajectory.scored:
             return Check("faults are excluded", False, f"a fault in {name} gave a scored {trajectory.outcome}")
-    return Check("faults are excluded", True, f"injected into {', '.join(_tool_names(subject)) or 'no tool: none to call'}")
+    return Check(
+        "faults are excluded", True, f"injected into {', '.join(_tool_names(subject)) or 'no tool: none to call'}"
+    )
 
 
 async def _check_hanging_tools(subject: _Subject) -> Check:
@@ -216,10 +214,9 @@ async def _check_hanging_tools(subject: _Subject) -> Check:
 
 async def _check_snapshots(subject: _Subject) -> Check:
     """Where snapshots are offered, a restored environment must go on as the original does."""
-    environment = subject.suite.make()
-    found: list[Any] = []
+    is_same_state: list[bool] = []
 
-    def script(environment: Environment, rng: Any) -> Player:
+    def script(environment: Environment, rng: random.Random) -> Player:
         player = subject.suite.script("expert")(environment, rng)
 
         def act(messages: Sequence[Message]) -> Message:
@@ -227,17 +224,16 @@ async def _check_snapshots(subject: _Subject) -> Check:
             if state is not None:
                 key = environment.state_key()
                 environment.restore(state)
-                found.append(key == environment.state_key())
+                is_same_state.append(key == environment.state_key())
             return player(messages)
 
         return act
 
-    del environment
     plain = await subject.play(subject.tasks[0])
     restored = await subject.play(subject.tasks[0], ScriptedAgent(script))
-    if not found:
+    if not is_same_state:
         return Check("snapshots", True, "not offered")
-    same = all(found) and _story(plain) == _story(restored)
+    same = all(is_same_state) and _story(plain) == _story(restored)
     return Check("snapshots", same, "restored at every turn" if same else "a restored state goes on otherwise")
 
 
@@ -254,19 +250,18 @@ async def _check_teardown(subject: _Subject) -> Check:
 async def _open_things() -> dict[str, int]:
     await asyncio.sleep(0)
     gc.collect()
-    things = {"asyncio tasks": len(asyncio.all_tasks())}
-    if os.path.isdir("/proc/self/fd"):
-        things["file descriptors"] = len(os.listdir("/proc/self/fd"))
-        things["child processes"] = _num_children()
+    return {"asyncio tasks": len(asyncio.all_tasks()), **_open_in_the_system()}
+
+
+def _open_in_the_system() -> dict[str, int]:
+    """File descriptors and child processes, where the system shows them."""
+    descriptors, children = Path("/proc/self/fd"), Path(f"/proc/self/task/{os.getpid()}/children")
+    things: dict[str, int] = {}
+    if descriptors.is_dir():
+        things["file descriptors"] = len(list(descriptors.iterdir()))
+    if children.is_file():
+        things["child processes"] = len(children.read_text().split())
     return things
-
-
-def _num_children() -> int:
-    path = f"/proc/self/task/{os.getpid()}/children"
-    if not os.path.exists(path):
-        return 0
-    with open(path) as file:
-        return len(file.read().split())
 
 
 def _tool_names(subject: _Subject) -> list[str]:
@@ -277,10 +272,8 @@ def _calling(subject: _Subject, name: str) -> ScriptedAgent:
     """An agent that calls one tool, with arguments of the right kinds."""
     schema = subject.suite.make().tools[name].schema.parameters
     arguments = {key: _example(kind) for key, kind in schema.get("properties", {}).items()}
-    script: Script = lambda environment, rng: lambda messages: Message(  # noqa: E731 - a script is a function of a function
-        "assistant", "", (ToolCall(name, arguments, "x"),)
-    )
-    return ScriptedAgent(script)
+    message = Message("assistant", "", (ToolCall(name, arguments, "x"),))
+    return ScriptedAgent(lambda environment, rng: lambda messages: message)
 
 
 def _example(schema: Mapping[str, Any]) -> Any:
@@ -320,3 +313,16 @@ async def _together(work: Sequence[Awaitable[Trajectory]]) -> list[Trajectory]:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(awaitable)) for awaitable in work]
     return [task.result() for task in tasks]
+
+
+_CHECKS = (
+    _check_determinism,
+    _check_isolation,
+    _check_expert,
+    _check_random,
+    _check_nonsense,
+    _check_raising_tools,
+    _check_hanging_tools,
+    _check_snapshots,
+    _check_teardown,
+)

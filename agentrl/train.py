@@ -1,6 +1,6 @@
-"""The loop: warm start, then collect, assign credit, step, publish. With weights.py, the only file that sees both halves.
+"""The loop: warm start, then collect, assign credit, step, publish. Here the two halves meet.
 
-    cli.main -> train.train -> Collector.collect -> rollout -> batch.pack -> train.prepare -> Trainer.step
+cli.main -> train.train -> Collector.collect -> rollout -> batch.pack -> train.prepare -> Trainer.step
 """
 
 import asyncio
@@ -141,9 +141,7 @@ class _Training:
                 self._records.log.write(WARM_START, step, acting_metrics(groups) | metrics)
                 self._progress.step(step, {"loss": f"{metrics['learn/action_loss']:.3f}"})
 
-    async def _reinforce(
-        self, trainer: Trainer, engine: LocalEngine, stage: Stage, state: Mapping[str, int]
-    ) -> None:
+    async def _reinforce(self, trainer: Trainer, engine: LocalEngine, stage: Stage, state: Mapping[str, int]) -> None:
         """Collect, step, publish: from the step after the state's to the last."""
         run, plan, num_groups = self._run, make_plan(self._run), state["num_groups_started"]
         tasks = uniform(self._suite.tasks(run.environment.train_split), seed=run.seed + 1, start=num_groups)

@@ -12,6 +12,8 @@ from pydantic import BaseModel
 
 import agentrl
 from agentrl.config import RunConfig
+from agentrl.learning.credit import CREDIT
+from agentrl.learning.losses import AGGREGATION, KL, SURROGATE
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
@@ -63,7 +65,10 @@ def within(name: str, *packages: str) -> bool:
         ("agentrl.acting", ("agentrl.learning", "agentrl.train", "agentrl.config", "agentrl.cli")),
         ("agentrl.learning", ("agentrl.acting", "asyncio", "agentrl.train", "agentrl.config", "agentrl.cli")),
         ("agentrl", ("agentrl_tools", "agentrl_environments")),
-        ("agentrl_tools", ("agentrl_environments", "agentrl.learning", "agentrl.train", "agentrl.config", "agentrl.cli")),
+        (
+            "agentrl_tools",
+            ("agentrl_environments", "agentrl.learning", "agentrl.train", "agentrl.config", "agentrl.cli"),
+        ),
         ("agentrl_environments", ("agentrl.learning", "agentrl.train", "agentrl.config", "agentrl.cli")),
         ("agentrl.trajectory", ("agentrl.acting", "agentrl.learning")),
         ("agentrl.messages", ("agentrl.acting", "agentrl.learning", "agentrl.trajectory")),
@@ -95,7 +100,14 @@ def test_environments_do_not_import_each_other_nor_tool_families_each_other():
 def test_configuration_is_known_to_those_who_assemble_a_run_only():
     for name, _, tree in MODULES:
         if within("agentrl.config", *imports(tree)):
-            assert name in {"agentrl.cli", "agentrl.train", "agentrl.evaluate", "agentrl.parts", "agentrl.run_directory", "agentrl.players"}, name
+            assert name in {
+                "agentrl.cli",
+                "agentrl.train",
+                "agentrl.evaluate",
+                "agentrl.parts",
+                "agentrl.run_directory",
+                "agentrl.players",
+            }, name
 
 
 def test_broad_excepts_stand_in_errors_only():
@@ -104,7 +116,9 @@ def test_broad_excepts_stand_in_errors_only():
             if isinstance(node, ast.ExceptHandler):
                 caught = ast.unparse(node.type) if node.type else "everything"
                 if caught in ("Exception", "BaseException", "everything"):
-                    assert name in {"agentrl.errors", "agentrl.acting.rollout"}, f"{name}:{node.lineno} catches {caught}"
+                    assert name in {"agentrl.errors", "agentrl.acting.rollout"}, (
+                        f"{name}:{node.lineno} catches {caught}"
+                    )
 
 
 def test_cancellation_is_never_caught():
@@ -164,15 +178,12 @@ def test_public_names_are_few_sorted_and_there():
         assert getattr(agentrl, name) is not None
 
 
-def test_pure_learning_functions_state_shapes_and_source():
-    for name, _, tree in MODULES:
-        if within(name, "agentrl.learning.credit", "agentrl.learning.losses"):
-            for node in tree.body:
-                takes_batch = isinstance(node, ast.FunctionDef) and "batch" in [a.arg for a in node.args.args]
-                if isinstance(node, ast.FunctionDef) and takes_batch and not node.name.startswith("_"):
-                    text = ast.get_docstring(node) or ""
-                    assert "Shapes:" in text, f"{name}.{node.name}"
-                    assert "Source:" in text, f"{name}.{node.name}"
+def test_the_functions_of_an_algorithm_state_shapes_and_source():
+    for table in (CREDIT, SURROGATE, AGGREGATION, KL):
+        for name, function in table.items():
+            text = inspect.getdoc(getattr(function, "func", function)) or ""
+            assert "Shapes:" in text, name
+            assert "Source:" in text, name
 
 
 def test_each_environment_has_a_card():

@@ -123,6 +123,7 @@ def test_a_differently_described_run_is_not_resumed(finished):
 def test_a_checkpoint_of_another_run_is_refused(finished, tmp_path):
     run = RunConfig.parse(settings(optimizer={"steps": 2}, warm_start={"steps": 0}, evaluation={"num_tasks": 0}))
     other = train(run, tmp_path / "other")
+    (other / "checkpoints").mkdir()
     os.rename(finished / "checkpoints" / "step-00000004", other / "checkpoints" / "step-00000004")
     try:
         with pytest.raises(ConfigError, match="is a checkpoint of the run"):
@@ -140,7 +141,9 @@ def test_collecting_while_training_stays_within_the_maximal_lag(tmp_path):
 
 
 def test_several_updates_a_step_use_every_trajectory_once(tmp_path):
-    run = RunConfig.parse(settings(optimizer={"steps": 2, "updates_per_step": 3}, evaluation={"every": 0, "num_tasks": 0}))
+    run = RunConfig.parse(
+        settings(optimizer={"steps": 2, "updates_per_step": 3}, evaluation={"every": 0, "num_tasks": 0})
+    )
     directory = train(run, tmp_path / "updates")
     assert [row["learn/learning_rate_factor"] for row in rows(directory, "train")] == [1.0, 1.0]
     assert not (directory / "evaluation.json").exists()

@@ -107,4 +107,3 @@ class Renderer:
     def _refuse_images(messages: Sequence[Message]) -> None:
         if any(message.images for message in messages):
             raise ConfigError("An observation holds an image, but the renderer was made from a text-only tokenizer.")
-

@@ -59,9 +59,7 @@ def test_several_tool_messages_extend_as_one_observation(template):
             "<|im_end|>\n<|im_start|>assistant\n"
         )
     else:
-        assert text == (
-            "\n<|im_start|>tool\none<|im_end|>\n<|im_start|>tool\ntwo<|im_end|>\n<|im_start|>assistant\n"
-        )
+        assert text == ("\n<|im_start|>tool\none<|im_end|>\n<|im_start|>tool\ntwo<|im_end|>\n<|im_start|>assistant\n")
 
 
 def test_a_turn_that_was_cut_off_is_closed_before_what_follows(renderer):
@@ -81,7 +79,9 @@ def test_any_text_goes_through_tokens_and_back(renderer):
 
 
 def test_a_template_that_rewrites_the_past_is_refused():
-    forgetful = "{%- for message in messages[-1:] -%}{{ '<|im_start|>' + message.content + '<|im_end|>\n' }}{%- endfor -%}"
+    forgetful = (
+        "{%- for message in messages[-1:] -%}{{ '<|im_start|>' + message.content + '<|im_end|>\n' }}{%- endfor -%}"
+    )
     with pytest.raises(ConfigError, match="not append-only"):
         Renderer(tokenizer(forgetful))
 

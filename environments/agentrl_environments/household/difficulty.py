@@ -7,6 +7,7 @@ from types import MappingProxyType
 from agentrl.errors import ConfigError
 from agentrl_environments.household.actions import COMMANDS, tools_for
 from agentrl_environments.household.house import Kind
+from agentrl_environments.household.rooms import ROOMS, goals_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,19 @@ class Difficulty:
     is_compact: bool = False  # one-line observations that restate the goal, instead of ALFWorld's sentences; and only
     # the tools without which the tasks cannot be solved
     has_short_calls: bool = False  # the scripts leave out the receptacle where it can be left out
+
+    def __post_init__(self) -> None:
+        unknown = [room for room in self.rooms if room not in ROOMS]
+        if unknown:
+            raise ConfigError(f"The difficulty {self.name!r} has the rooms {unknown}; there are {', '.join(ROOMS)}.")
+        for kind in self.kinds:
+            if not any(goals_in(room, kind) for room in self.rooms):
+                raise ConfigError(f"The difficulty {self.name!r} has tasks of the kind {kind}, but no room for them.")
+        for low, high in (self.num_receptacles, self.num_things):
+            if not 1 <= low <= high:
+                raise ConfigError(
+                    f"The difficulty {self.name!r} has a range of {low} to {high}; it must be 1 <= low <= high."
+                )
 
     @property
     def tools(self) -> tuple[str, ...]:

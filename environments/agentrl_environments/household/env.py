@@ -30,7 +30,7 @@ class HouseholdTools(Environment):
 
     async def reset(self, task: Task) -> str:
         """What is seen from the middle of the room, and the task."""
-        self.play = Play(self._house_of(task), is_compact=self._difficulty.is_compact)
+        self.play = Play(self._house_of(task), self._difficulty)
         return self.play.observation
 
     async def step(self, message: Message) -> Step:
@@ -75,7 +75,7 @@ class HouseholdTools(Environment):
 
     def restore(self, state: PlayState) -> None:
         """Go on from a state."""
-        self.play = Play.resumed(state, is_compact=self._difficulty.is_compact)
+        self.play = Play.resumed(state, self._difficulty)
 
     def _do(self, beginning: str, receptacle: str, preposition: str) -> str:
         """The answer to a command that names a receptacle, or to the one for the receptacle at hand."""
@@ -223,7 +223,7 @@ class HouseholdText(Environment):
 
     async def reset(self, task: Task) -> str:
         """What is seen from the middle of the room, the task, and what can be done."""
-        self.play = Play(self._house_of(task), is_compact=self._difficulty.is_compact)
+        self.play = Play(self._house_of(task), self._difficulty)
         self._observation = self.play.observation
         return prompts.first_prompt(self._observation, self._commands())
 
@@ -256,7 +256,7 @@ class HouseholdText(Environment):
 
     def restore(self, state: TextState) -> None:
         """Go on from a state."""
-        self.play = Play.resumed(state.play, is_compact=self._difficulty.is_compact)
+        self.play = Play.resumed(state.play, self._difficulty)
         self._observation, self._num_past = state.observation, state.num_past
         self._past.clear()
         self._past.extend(state.past)

@@ -6,10 +6,11 @@ can be taken from and are not yet where they belong.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
+from agentrl.errors import ConfigError
 from agentrl_environments.household.dice import Dice
 from agentrl_environments.household.difficulty import Difficulty
 from agentrl_environments.household.house import APPLIANCES, Goal, House, Kind, Receptacle, Thing
@@ -24,6 +25,7 @@ from agentrl_environments.household.rooms import (
     SLICEABLE,
     TREATABLE,
     Room,
+    goals_in,
 )
 
 PHRASES: Mapping[Kind, tuple[str, str]] = {
@@ -34,6 +36,8 @@ PHRASES: Mapping[Kind, tuple[str, str]] = {
     Kind.COOL: ("put a cool {thing} in {target}.", "cool some {thing} and put it in {target}."),
     Kind.TWO: ("put two {thing} in {target}.", "find two {thing} and put them in {target}."),
 }
+
+_MAX_ATTEMPTS = 1000
 
 
 class _Site(NamedTuple):
@@ -48,25 +52,40 @@ class _Site(NamedTuple):
 
 @lru_cache(maxsize=512)
 def generate(seed: int, difficulty: Difficulty) -> House:
-    """The house of that seed; kept for a while, since the trajectories of a group play the same one."""
+    """The house of that seed; kept for a while, since the trajectories of a group play the same one.
+
+    Raises:
+        ConfigError: The difficulty's rooms are too small for its tasks.
+    """
     dice = Dice(seed)
-    while True:
-        kind = dice.pick(difficulty.kinds)
-        name = dice.pick([name for name in difficulty.rooms if _options(name, kind)])
-        thing, targets = dice.pick(_options(name, kind))
-        goal = Goal(kind=kind, thing=thing, target=dice.pick(targets))
-        site = _Site(dice, difficulty, ROOMS[name], goal)
-        site = site._replace(receptacles=_receptacles(site))
-        places = _places(site)
-        if places is not None:
-            task = dice.pick(PHRASES[kind]).format(thing=goal.thing, target=goal.target)
-            return House(
-                receptacles=site.receptacles,
-                things=_things(places, site.receptacles),
-                fits=_fits(site),
-                goal=goal,
-                task=task,
-            )
+    for _ in range(_MAX_ATTEMPTS):
+        house = _attempt(dice, difficulty)
+        if house is not None:
+            return house
+    raise ConfigError(
+        f"No house came about in {_MAX_ATTEMPTS} attempts: the difficulty {difficulty.name!r} leaves no place for the "
+        "things that its tasks are about; give it more receptacles."
+    )
+
+
+def _attempt(dice: Dice, difficulty: Difficulty) -> House | None:
+    """A house; None where the goal's things found no place."""
+    kind = dice.pick(difficulty.kinds)
+    name = dice.pick([name for name in difficulty.rooms if goals_in(name, kind)])
+    thing, targets = dice.pick(goals_in(name, kind))
+    goal = Goal(kind=kind, thing=thing, target=dice.pick(targets))
+    site = _Site(dice, difficulty, ROOMS[name], goal)
+    site = site._replace(receptacles=_receptacles(site))
+    places = _places(site)
+    if places is None:
+        return None
+    return House(
+        receptacles=site.receptacles,
+        things=_things(places, site.receptacles),
+        fits=_fits(site),
+        goal=goal,
+        task=dice.pick(PHRASES[kind]).format(thing=goal.thing, target=goal.target),
+    )
 
 
 def fingerprint(house: House) -> bytes:
@@ -75,28 +94,6 @@ def fingerprint(house: House) -> bytes:
     things = sorted((thing.type, thing.receptacles) for thing in house.things)
     goal = house.goal
     return blake2b(repr((places, things, goal.kind.value, goal.thing, goal.target)).encode(), digest_size=16).digest()
-
-
-@cache
-def _options(room_name: str, kind: Kind) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The things that a task of the kind can be about in the room, each with the types of where it may have to go."""
-    room, treatment = ROOMS[room_name], kind.treatment
-    if kind is Kind.LIGHT:
-        return tuple((thing, (room.lamp,)) for thing in room.things) if room.lamp else ()
-    if treatment is None:
-        things, taboo = room.things, frozenset[str]()
-    else:
-        taboo = APPLIANCES[treatment]
-        if taboo.isdisjoint(room.receptacles):
-            return ()
-        things = tuple(thing for thing in room.things if thing in TREATABLE[treatment])
-    found = {
-        thing: tuple(
-            place for place in room.receptacles if place in HOMES[thing] and place not in taboo | room.on_demand
-        )
-        for thing in things
-    }
-    return tuple((thing, targets) for thing, targets in found.items() if targets)
 
 
 def _fits(site: _Site) -> Mapping[str, frozenset[str]]:

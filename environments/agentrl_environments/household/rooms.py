@@ -5,9 +5,10 @@ The real games bring tables of their own; these are what houses are generated fr
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
-from agentrl_environments.household.house import Treatment
+from agentrl_environments.household.house import APPLIANCES, Kind, Treatment
 
 OPENABLE = frozenset({"cabinet", "drawer", "fridge", "microwave", "safe"})
 LAMPS = frozenset({"desklamp", "floorlamp"})
@@ -165,3 +166,18 @@ ROOMS: Mapping[str, Room] = MappingProxyType(
     }
 )
 LAMP_PLACES = ("coffeetable", "desk", "diningtable", "dresser", "shelf", "sidetable")
+
+
+@cache
+def goals_in(room_name: str, kind: Kind) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What tasks of the kind in the room can be about: types of things, each with the types of where it may belong."""
+    room, treatment = ROOMS[room_name], kind.treatment
+    if kind is Kind.LIGHT:
+        return tuple((thing, (room.lamp,)) for thing in room.things) if room.lamp else ()
+    appliances = APPLIANCES[treatment] if treatment else frozenset[str]()
+    if treatment and appliances.isdisjoint(room.receptacles):
+        return ()
+    things = [thing for thing in room.things if treatment is None or thing in TREATABLE[treatment]]
+    places = [place for place in room.receptacles if place not in appliances | room.on_demand]
+    found = {thing: tuple(place for place in places if place in HOMES[thing]) for thing in things}
+    return tuple((thing, targets) for thing, targets in found.items() if targets)

@@ -14,7 +14,7 @@ from agentrl_environments.household.engine import Game
 from agentrl_environments.household.house import House
 
 _ROOT = Path(__file__).parents[3]
-_PLACES = [Path(os.environ.get("ALFWORLD_DATA", "nowhere")), _ROOT.parent / "shared" / "data" / "alfworld"]
+_PLACES = [os.environ.get("ALFWORLD_DATA"), str(_ROOT.parent / "shared" / "data" / "alfworld")]
 
 _FACTS = """
 (receptacleType CounterTop_bar_1 CounterTopType) (receptacleAtLocation CounterTop_bar_1 loc_bar_1)
@@ -79,7 +79,7 @@ def _problem(kind: str = "pick_and_place_simple") -> str:
 
 
 def _data() -> Path | None:
-    return next((path for path in _PLACES if path.exists()), None)
+    return next((Path(path) for path in _PLACES if path and Path(path).exists()), None)
 
 
 @pytest.fixture

@@ -149,6 +149,16 @@ async def test_calls_after_the_goal_in_the_same_turn_cannot_undo_it(tools):
     assert (step.reward, step.terminated) == (1.0, True)
 
 
+async def test_many_calls_in_one_turn_do_not_stretch_the_limit_of_steps(tools):
+    looks = tuple(ToolCall("look", {}, f"call_{index}") for index in range(10))
+    for _ in range(4):
+        await tools.step(Message("assistant", "", looks))
+    assert "no time left" not in text_of(await tools.step(Message("assistant", "", looks)))
+    step = await tools.step(call("go_to", receptacle="countertop 1"))
+    assert text_of(step) == "There is no time left."
+    assert (step.terminated, step.reward) == (False, 0.0)
+
+
 async def test_text_prompts_list_the_commands_but_not_help(house):
     environment, prompt = await text(house)
     assert house.task in prompt

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from agentrl.errors import ConfigError
 from agentrl_environments.household.dice import Dice
 from agentrl_environments.household.difficulty import DIFFICULTIES
 from agentrl_environments.household.engine import Game
@@ -141,6 +142,25 @@ def test_the_wording_of_a_goal_does_not_make_another_task(house):
     assert fingerprint(again) == fingerprint(house)
     moved = replace(house.things[0], receptacles=(0,))
     assert fingerprint(replace(house, things=(moved, *house.things[1:]))) != fingerprint(house)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"rooms": ("cellar",)}, "['cellar']; there are kitchen"),
+        ({"rooms": ("bedroom",), "kinds": (Kind.HEAT,)}, "but no room for them"),
+        ({"num_things": (5, 4)}, "5 to 4"),
+    ],
+)
+def test_difficulties_that_no_house_can_meet_are_refused(changes, complaint):
+    with pytest.raises(ConfigError) as caught:
+        replace(STANDARD, **changes)
+    assert complaint in str(caught.value)
+
+
+def test_rooms_that_are_too_small_for_their_tasks_are_refused():
+    with pytest.raises(ConfigError, match="more receptacles"):
+        generate(0, replace(QUICK, num_receptacles=(1, 1)))
 
 
 def test_a_task_is_made_when_it_is_asked_for_and_is_always_the_same():
