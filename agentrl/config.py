@@ -5,13 +5,20 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from agentrl.errors import ConfigError
-
-P = TypeVar("P", bound="_Part")
 
 
 class _Part(BaseModel):
@@ -49,7 +56,7 @@ class WarmStartConfig(_Part):
     steps: NonNegativeInt = 0
     script: str = "expert"
     trajectories_per_step: PositiveInt = 16
-    observation_weight: float = Field(0.0, ge=0)  # loss weight of tokens that the policy did not write
+    observation_weight: NonNegativeFloat = 0.0  # loss weight of tokens that the policy did not write
     learning_rate: PositiveFloat = 3e-3
     muon_learning_rate: PositiveFloat = 0.02
 
@@ -65,7 +72,7 @@ class RolloutConfig(_Part):
     max_sequence_tokens: PositiveInt = 4096
     temperature: PositiveFloat = 1.0
     max_policy_lag: NonNegativeInt = 0  # 0: collect, then train; 1: collect the next step's while training
-    max_error_rate: float = Field(0.5, ge=0, le=1)  # share of trajectories lost to the machinery
+    max_error_rate: Annotated[float, Field(ge=0, le=1)] = 0.5  # share of trajectories lost to the machinery
     call_seconds: PositiveFloat = 30.0
     turn_seconds: PositiveFloat = 120.0
     episode_seconds: PositiveFloat = 900.0
@@ -87,7 +94,7 @@ class OptimizerConfig(_Part):
     muon_learning_rate: PositiveFloat = 3e-3  # of the matrices, where the optimizer is muon
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_steps: NonNegativeInt = 0
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: NonNegativeFloat = 0.0
     max_gradient_norm: PositiveFloat = 1.0
     max_micro_batch_tokens: PositiveInt = 8192
     updates_per_step: PositiveInt = 1

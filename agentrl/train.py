@@ -210,8 +210,8 @@ class _Training:
             step,
             {
                 "success_rate": success.value,
-                "success_low": success.low,
-                "success_high": success.high,
+                "success_low": success.value if success.low is None else success.low,
+                "success_high": success.value if success.high is None else success.high,
                 "return_mean": evaluation.mean_return.value,
                 "turns_mean": evaluation.mean_turns.value,
                 "excluded_rate": evaluation.excluded_rate,

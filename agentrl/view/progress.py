@@ -5,7 +5,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
@@ -65,9 +65,9 @@ class RunProgress:
             taken = _clock(monotonic() - self._began)
             self._console.print(f"{self._phase} {number}/{self._total}  {text}  {taken}", highlight=False)
 
-    def say(self, text: str) -> None:
-        """Print a line above the bars."""
-        self._console.print(text, highlight=False)
+    def say(self, what: RenderableType) -> None:
+        """Print something above the bars."""
+        self._console.print(what, highlight=False)
 
 
 def _clock(seconds: float) -> str:

@@ -312,7 +312,7 @@ async def test_too_many_failures_stop_the_run_with_the_last_reason():
             raise ConnectionError("the server is down")
 
     stage = stage_of(playing(), Broken)
-    with pytest.raises(RolloutError, match="20 of 20 trajectories.*the server is down"):
+    with pytest.raises(RolloutError, match=r"20 of 20 trajectories.*the server is down"):
         await collect(lambda start: rollout(start, stage), group_size=8, max_attempts=100)
 
 

@@ -54,8 +54,8 @@ _ROWS = (
     Difficulty(name=ALFWORLD, max_turns=50),  # the real games: only how they are told, and how long they last, matters
     Difficulty(
         name="quick",
-        max_turns=14,
-        kinds=(Kind.PLACE,),
+        max_turns=24,
+        kinds=(Kind.PLACE, Kind.CLEAN, Kind.HEAT, Kind.COOL),
         rooms=("studio",),
         num_receptacles=(5, 6),
         closed_share=0.4,

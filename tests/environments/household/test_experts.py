@@ -57,7 +57,7 @@ async def test_on_real_games_experts_win_and_random_play_does_not(data):
 
 
 async def test_a_novice_wins_sometimes():
-    assert 0.3 < await success_rate(suite(difficulty="quick"), "novice", split="train", count=200) < 0.85
+    assert 0.1 < await success_rate(suite(difficulty="quick"), "novice", split="train", count=200) < 0.6
 
 
 async def test_the_same_seed_plays_the_same_and_another_seed_searches_otherwise():
