@@ -1,4 +1,3 @@
-import time
 from dataclasses import fields, replace
 
 import pytest
@@ -187,16 +186,12 @@ def test_a_batch_without_any_advantage_is_all_idle(tiny_batch):
 
 
 @pytest.mark.slow
-def test_four_thousand_trajectories_of_fifty_turns_are_packed_and_split_in_seconds():
+def test_a_large_batch_is_cut_into_parts_that_are_nearly_full():
     turn = Turn(
         message=Message("assistant"), context_ids=tuple(range(30)), action_ids=tuple(range(20)), logprobs=(-1.0,) * 20
     )
     trajectory = Trajectory(id="t", task=Task("task"), prompt=(), turns=(turn,) * 50, outcome=Outcome.FINISHED)
     group = Group(id="g", task=Task("task"), trajectories=(trajectory,) * 8)
-    began = time.perf_counter()
-    batch = pack([group] * 512)
-    packed = time.perf_counter()
+    batch = pack([group] * 16)
     parts = split(batch, 32_768)
-    assert (batch.num_tokens, len(parts)) == (10_240_000, 316)
-    assert packed - began < 20  # about 3 seconds on one core
-    assert time.perf_counter() - packed < 20  # about 1
+    assert (batch.num_tokens, len(parts)) == (320_000, 10)

@@ -1,7 +1,6 @@
 """What must not matter: how a batch is cut up, in what order it is packed, who else is in it, how fast it must go."""
 
 import random
-import time
 from dataclasses import replace
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from agentrl.learning.algorithms import ALGORITHMS, Algorithm, algorithm
 from agentrl.learning.batch import Batch, drop_idle, minibatches, pack, split
 from agentrl.learning.credit import CREDIT
-from agentrl.learning.credit.anchor import gigpo
 from agentrl.learning.credit.turn import turn_return
 from agentrl.learning.losses import AGGREGATION
 from agentrl.learning.segments import segment_count, segment_position, segment_sum
@@ -186,47 +184,3 @@ def test_minibatches_keep_advantages_and_make_room_for_weights(tiny_batch, group
     for column in ("token_T", "advantage_T"):
         pieces = torch.cat([getattr(part, column) for part in parts])
         assert torch.equal(pieces.sort().values, getattr(batch, column).sort().values)
-
-
-def large_batch() -> Batch:
-    """4,096 trajectories of 50 turns of 10 tokens, in groups of 8."""
-    num_trajectories, num_turns, num_tokens = 4096, 50, 10
-    turn = torch.arange(num_trajectories * num_turns)
-    token = torch.arange(turn.numel() * num_tokens)
-    generator = torch.Generator().manual_seed(0)
-    return Batch(
-        token_T=token % 1000,
-        action_T=token % num_tokens >= 6,
-        sampled_logprob_T=torch.zeros(token.numel()),
-        turn_T=token // num_tokens,
-        position_T=token % (num_turns * num_tokens),
-        reward_U=torch.rand(turn.numel(), generator=generator, dtype=torch.float64),
-        trajectory_U=turn // num_turns,
-        sequence_U=turn // num_turns,
-        version_U=torch.zeros_like(turn),
-        valid_U=turn % 7 > 0,
-        group_B=torch.arange(num_trajectories) // 8,
-        terminated_B=torch.ones(num_trajectories, dtype=torch.bool),
-        state_key_U=torch.randint(0, 5000, turn.shape, generator=generator),
-    )
-
-
-def test_credit_for_four_thousand_trajectories_of_fifty_turns_takes_less_than_half_a_second():
-    batch = large_batch()
-    for name, credit in CREDIT.items():
-        seconds: list[float] = []
-        for _ in range(3):
-            began = time.process_time()
-            credit(batch)
-            seconds.append(time.process_time() - began)
-        assert min(seconds) < 0.5, f"{name}: {seconds}"
-
-
-def test_gigpo_is_as_fast_over_turns():
-    batch = large_batch()
-    seconds: list[float] = []
-    for _ in range(3):
-        began = time.process_time()
-        gigpo(batch, statistics_over="turns", std=True)
-        seconds.append(time.process_time() - began)
-    assert min(seconds) < 0.5
