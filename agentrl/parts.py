@@ -51,11 +51,15 @@ def make_plan(run: RunConfig) -> Plan:
     )
 
 
+def starting_path(run: RunConfig, directory: Path) -> str | Path:
+    """Where the model is that the run starts from."""
+    return directory / TINY if run.model.path == TINY else run.model.path
+
+
 async def make_policy(run: RunConfig, stage: Stage, directory: Path) -> Policy:
     """The policy that the run starts from: loaded, or a tiny one made for the stage's suite in `directory`."""
-    path: str | Path = run.model.path
-    if path == TINY:
-        path = directory / TINY
+    path = starting_path(run, directory)
+    if run.model.path == TINY:
         texts = transcripts(await _script_conversations(run, stage))
         create_tiny(path, stage.suite.lexicon, texts, seed=run.seed, **run.model.args)
     return Policy.load(path, dtype=run.model.dtype)

@@ -26,11 +26,20 @@ from agentrl.acting.suite import Suite, load_suite
 from agentrl.config import RunConfig
 from agentrl.evaluate import Evaluation, evaluate, render
 from agentrl.learning.algorithms import Algorithm, algorithm
+from agentrl.learning.annotate import reference_logprobs
 from agentrl.learning.batch import Batch, minibatches, pack
 from agentrl.learning.policy import Policy
 from agentrl.learning.trainer import Trainer
 from agentrl.metrics import EVALUATION, TRAIN, WARM_START, acting_metrics
-from agentrl.parts import make_agent, make_limits, make_plan, make_policy, make_trainer, make_warm_start_trainer
+from agentrl.parts import (
+    make_agent,
+    make_limits,
+    make_plan,
+    make_policy,
+    make_trainer,
+    make_warm_start_trainer,
+    starting_path,
+)
 from agentrl.run_directory import RunDirectory
 from agentrl.trajectory import Group, StoredTrajectory
 from agentrl.view.curve import draw_curve
@@ -85,6 +94,7 @@ class _Training:
         self._recipe = recipe
         self._records = records
         self._progress = progress
+        self._reference: Policy | None = None
 
     async def run(self) -> Path:
         """The run's directory, after all phases."""
@@ -100,6 +110,7 @@ class _Training:
             stack.push_async_callback(engine.close)
             renderer = Renderer(policy.tokenizer, parser=self._suite.parser)
             stage = replace(stage, agent=make_agent(run.rollout, engine, renderer))
+            self._reference = self._load_reference()
             state = records.restore(trainer) or {"step": 0, "num_groups_started": 0}
             await publish(policy, engine, state["step"])
             await self._reinforce(trainer, engine, stage, state)
@@ -123,6 +134,14 @@ class _Training:
             await self._warm_start(policy, stage)
             policy.save(records.path / WARM_START)
         return policy
+
+    def _load_reference(self) -> Policy | None:
+        """What a KL term holds on to: the policy as it was before reinforcement learning."""
+        run, directory = self._run, self._records.path
+        if not self._recipe.kl_coefficient:
+            return None
+        path = directory / WARM_START if run.warm_start.steps else starting_path(run, directory)
+        return Policy.load(path, dtype=run.model.dtype)
 
     async def _warm_start(self, policy: Policy, stage: Stage) -> None:
         """Supervised steps on what the script does: fresh tasks at every step."""
@@ -171,7 +190,10 @@ class _Training:
 
     def _learn(self, trainer: Trainer, groups: Sequence[Group], step: int) -> tuple[Batch, dict[str, float]]:
         """The batch with its advantages, and the metrics of the step's last update."""
-        batch = prepare(pack(groups), self._recipe)
+        batch = pack(groups)
+        if self._reference:
+            batch = reference_logprobs(batch, self._reference, temperature=self._run.rollout.temperature)
+        batch = prepare(batch, self._recipe)
         metrics: dict[str, float] = {}
         for part in minibatches(batch, self._run.optimizer.updates_per_step, seed=self._run.seed + step):
             metrics = trainer.step(weigh(part, self._recipe))

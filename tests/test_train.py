@@ -156,3 +156,36 @@ def test_each_algorithm_trains_by_name(name, tmp_path):
     )
     directory = train(run, tmp_path / name)
     assert all(abs(row["learn/loss"]) < 100 for row in rows(directory, "train") if "learn/loss" in row)
+
+
+def test_a_kl_term_holds_on_to_the_policy_before_reinforcement_learning(tmp_path):
+    run = RunConfig.parse(
+        settings(
+            algorithm={"name": "grpo", "args": {"kl_coefficient": 0.1}},
+            optimizer={"steps": 3},
+            evaluation={"every": 0, "num_tasks": 0},
+        )
+    )
+    directory = train(run, tmp_path / "kl")
+    divergence = [row["learn/reference_kl"] for row in rows(directory, "train")]
+    assert abs(divergence[0]) < 1e-6 < divergence[-1]
+
+
+def test_a_finished_run_is_evaluated_and_viewed_by_its_directory(finished):
+    def agentrl(*arguments):
+        command = [sys.executable, "-m", "agentrl", *arguments]
+        result = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, env={**os.environ, "COLUMNS": "140"}
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    assert "success rate" in agentrl("eval", "--agent", str(finished), "-n", "3")
+    assert "success rate" in agentrl(
+        "eval", "household", "-a", "difficulty=quick", "--agent", f"{finished}/policy", "-n", "3"
+    )
+    listing = agentrl("view", str(finished), "--list")
+    assert "g0000004-000" in listing
+    transcript = agentrl("view", str(finished), "--id", "g0000004-000")
+    assert "Goal: put" in transcript
+    assert "advantage" in transcript
