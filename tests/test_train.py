@@ -161,7 +161,7 @@ def test_each_algorithm_trains_by_name(name, tmp_path):
 def test_a_kl_term_holds_on_to_the_policy_before_reinforcement_learning(tmp_path):
     run = RunConfig.parse(
         settings(
-            algorithm={"name": "grpo", "args": {"kl_coefficient": 0.1}},
+            algorithm={"name": "gigpo", "args": {"kl_coefficient": 0.1}},
             optimizer={"steps": 3},
             evaluation={"every": 0, "num_tasks": 0},
         )

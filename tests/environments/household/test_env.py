@@ -243,7 +243,9 @@ async def test_compact_observations_restate_goal_and_hands_and_say_whether_what_
 async def test_compact_observations_offer_only_the_tools_that_the_kinds_of_tasks_need(house, compact):
     assert list(compact.tools) == ["go_to", "open", "take", "move", "use", "clean", "heat", "cool"]
     quick = HouseholdTools(lambda task: house, DIFFICULTIES["quick"])
-    assert list(quick.tools) == ["go_to", "open", "take", "move"]
+    assert list(quick.tools) == ["go_to", "open", "take", "move", "clean", "heat", "cool"]
+    placing = HouseholdTools(lambda task: house, replace(DIFFICULTIES["quick"], kinds=(Kind.PLACE,)))
+    assert list(placing.tools) == ["go_to", "open", "take", "move"]
 
 
 @pytest.mark.parametrize("form", ["tools", "text", "window"])

@@ -78,7 +78,7 @@ def test_quick_houses_are_the_small_ones_that_they_are_said_to_be():
     for house in some(QUICK):
         assert len(house.receptacles) in (5, 6)
         assert len(house.things) == len({thing.type for thing in house.things}) == 4
-        assert house.goal.kind is Kind.PLACE
+        assert house.goal.kind in (Kind.PLACE, Kind.CLEAN, Kind.HEAT, Kind.COOL)
 
 
 @pytest.mark.parametrize("difficulty", DIFFERENT[::2], ids=["standard", "quick6"])
@@ -160,7 +160,7 @@ def test_difficulties_that_no_house_can_meet_are_refused(changes, complaint):
 
 def test_rooms_that_are_too_small_for_their_tasks_are_refused():
     with pytest.raises(ConfigError, match="more receptacles"):
-        generate(0, replace(QUICK, num_receptacles=(1, 1)))
+        generate(0, replace(QUICK, kinds=(Kind.PLACE,), num_receptacles=(1, 1)))
 
 
 def test_a_task_is_made_when_it_is_asked_for_and_is_always_the_same():
