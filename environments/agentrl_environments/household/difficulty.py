@@ -54,7 +54,7 @@ _ROWS = (
     Difficulty(name=ALFWORLD, max_turns=50),  # the real games: only how they are told, and how long they last, matters
     Difficulty(
         name="quick",
-        max_turns=20,
+        max_turns=24,
         kinds=(Kind.PLACE, Kind.CLEAN, Kind.HEAT, Kind.COOL),
         rooms=("studio",),
         num_receptacles=(5, 6),

@@ -12,7 +12,7 @@ from agentrl_environments.household.goals import treated
 from agentrl_environments.household.memory import Memory
 from agentrl_environments.household.strategy import Strategy
 
-NOVICE_NOISE = 0.65  # share of a novice's actions that are random
+NOVICE_NOISE = 0.6  # share of a novice's actions that are random
 
 
 def expert(environment: Environment, rng: random.Random) -> Player:
