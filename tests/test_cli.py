@@ -87,7 +87,11 @@ def wrong_inputs():
     yield "a run that is not there", ("view", "runs/none"), "runs/none"
     yield "a run to resume that is not there", ("resume", "runs/none"), "no run file"
     yield "a missing run file", ("train", "none.toml"), "no run file at none.toml"
-    yield "a server that is not there", ("eval", "household", "--agent", "openai:m", "--base-url", "x"), "x"
+    yield (
+        "a server that is no address",
+        ("eval", "household", "--agent", "openai:m", "--base-url", "x"),
+        "no http address",
+    )
 
 
 @pytest.mark.parametrize(("arguments", "message"), [pytest.param(a, m, id=name) for name, a, m in wrong_inputs()])

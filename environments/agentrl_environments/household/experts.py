@@ -21,7 +21,7 @@ def expert(environment: Environment, rng: random.Random) -> Player:
 
 
 def novice(environment: Environment, rng: random.Random, noise: float = NOVICE_NOISE) -> Player:
-    """Searches in a random order, and does something random now and then: imperfect data to start from."""
+    """Searches in a random order, and acts at random more often than not: imperfect data to start from."""
     return _searcher(_household(environment), rng, noise=noise, knows_homes=False)
 
 
