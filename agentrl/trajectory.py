@@ -94,6 +94,8 @@ class Turn:
     logprobs: tuple[float, ...] = ()  # nats, one per action id, at the sampling temperature
     entropies: tuple[float, ...] = ()  # nats, one per action id, when asked for
     opens_sequence: bool = False  # True on the first turn and whenever the context was rewritten
+    sampled: bool = True  # False where the action was given, by an expert or a hint: context, not trained on
+    origin: str | None = None  # "trajectory/turn" where the decision was first taken, if this branch copied it
     version: int = 0  # policy version that sampled the turn
     engine_seconds: float = 0.0
     environment_seconds: float = 0.0
@@ -149,6 +151,8 @@ class Group:
     task: Task
     trajectories: tuple[Trajectory, ...]
     excluded: tuple[Trajectory, ...] = ()
+    prior: Mapping[str, float] = field(default_factory=dict[str, float])  # what the curriculum knew of the task when
+    # the group began: some of "value", "mean", "std", "count"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

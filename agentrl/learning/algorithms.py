@@ -2,12 +2,12 @@
 
 import importlib
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
@@ -18,11 +18,30 @@ from agentrl.learning.credit import CREDIT, Credit
 from agentrl.learning.credit.anchor import gigpo
 from agentrl.learning.credit.outcome import dapo, grpo, reinforce, rloo
 from agentrl.learning.credit.turn import turn_return
-from agentrl.learning.losses import AGGREGATION, KL, SURROGATE, Aggregation, Divergence, LossSums, Surrogate, total_loss
+from agentrl.learning.losses import (
+    AGGREGATION,
+    CORRECTION,
+    KL,
+    SURROGATE,
+    Aggregation,
+    Correction,
+    Divergence,
+    LossSums,
+    Surrogate,
+    total_loss,
+)
 from agentrl.learning.losses import ratio as surrogates
 from agentrl.learning.losses.aggregation import constant, token_mean, trajectory_mean, trajectory_mean_token_sum
 from agentrl.learning.losses.kl import k3
 from agentrl.learning.losses.ratio import ppo_clip
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a run outside the learning half's pure functions: its name in its table, and its arguments."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +53,14 @@ class Algorithm:
     aggregation: Aggregation  # batch -> weight_T, on the batch of one optimizer step
     kl: Divergence = k3  # (logprob_T, reference_logprob_T) -> kl_T
     kl_coefficient: float = 0.0  # not 0: the batch needs reference log-probabilities
+    kl_in_reward: bool = False  # the KL term is taken off the rewards before credit, instead of added to the loss
     entropy_coefficient: float = 0.0  # not 0: the forward pass must give entropies
-    explorer: str = "independent"  # which trajectories of a group are started
-    curriculum: str = "uniform"  # which tasks come next
-    annotators: tuple[str, ...] = ()  # which columns are filled by a model before credit is assigned
+    correction: Correction | None = None  # batch -> factor_T of the weights, for a sampler unlike the trainer
+    needs_step_logprobs: bool = False  # the surrogate's statistics are of the whole batch of an optimizer step
+    needs_entropies: bool = False  # the sampler must give the entropy of each distribution it drew from
+    explorer: Part = Part("independent")  # which trajectories of a group are started
+    curriculum: Part = Part("uniform")  # which tasks come next, and how often
+    annotators: tuple[Part, ...] = ()  # which columns are filled by a model before credit is assigned
 
     @property
     def needs_idle(self) -> bool:
@@ -86,33 +109,66 @@ _TABLES: Mapping[str, Mapping[str, Any]] = {
     "credit": CREDIT,
     "surrogate": SURROGATE,
     "aggregation": AGGREGATION,
+    "correction": CORRECTION,
     "kl": KL,
 }
-_FUNCTIONS = ("credit", "surrogate", "aggregation")
-_NUMBERS = ("kl_coefficient", "entropy_coefficient")
+_FUNCTIONS = ("credit", "surrogate", "aggregation", "correction")  # those that take arguments
+_SETTINGS = {"kl_coefficient": float, "kl_in_reward": bool, "entropy_coefficient": float}
+_PARTS = ("explorer", "curriculum")
 
 
 def algorithm(name: str, **arguments: Any) -> Algorithm:
-    """The row called `name`, with other functions or numbers where arguments say so.
+    """The row called `name`, with other functions, parts or numbers where arguments say so.
 
     Args:
         name: A key of ALGORITHMS.
-        arguments: `credit`, `surrogate`, `aggregation`, `kl`: a name in their table, "module:function", or a function;
-            `kl_coefficient`, `entropy_coefficient`; and whatever the three functions take by keyword.
+        arguments: `credit`, `surrogate`, `aggregation`, `correction`, `kl`: a name in their table, "module:function",
+            or a function; whatever the first four take by keyword; `kl_coefficient`, `kl_in_reward`,
+            `entropy_coefficient`; `explorer`, `curriculum`: a name, or a mapping with the part's arguments and, if it
+            is to be another part than the row's, its `name`; `annotators`: a list of such.
 
     Raises:
         ConfigError: There is no such row, function or argument, or a value is of the wrong type.
 
     Example:
-        algorithm("gigpo", discount=0.9, step_weight=0.5, clip_high=0.28, aggregation="turn_mean")
+        algorithm("gigpo", discount=0.9, step_weight=0.5, clip_high=0.28, explorer={"name": "branch", "initial": 4})
     """
     row = _look_up(ALGORITHMS, name, "algorithm")
-    parts = {part: _function(part, arguments[part]) for part in _TABLES if part in arguments}
-    row = replace(row, **parts)
-    rest = {key: value for key, value in arguments.items() if key not in _TABLES}
-    for key, value in rest.items():
-        row = _with_argument(row, name, key, value)
+    functions = {key: _function(key, arguments[key]) for key in _TABLES if key in arguments}
+    row = replace(row, **functions)
+    for key in _PARTS:
+        if key in arguments:
+            row = replace(row, **{key: _part(key, arguments[key], getattr(row, key))})
+    if "annotators" in arguments:
+        row = replace(row, annotators=_annotators(arguments["annotators"], row))
+    chosen = {*_TABLES, *_PARTS, "annotators"}
+    for key, value in arguments.items():
+        if key not in chosen:
+            row = _with_argument(row, name, key, value)
     return row
+
+
+def _part(key: str, value: Any, present: Part | None) -> Part:
+    if isinstance(value, str):
+        return Part(value)
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{key} must be a name, or a mapping of arguments and a name; got {value!r}.")
+    arguments = dict(cast(Mapping[str, Any], value))
+    name = arguments.pop("name", present.name if present else None)
+    if not isinstance(name, str):
+        raise ConfigError(f"{key} = {value!r} does not say which: add its name.")
+    if present and name == present.name:
+        arguments = {**present.arguments, **arguments}
+    return Part(name, arguments)
+
+
+def _annotators(value: Any, row: Algorithm) -> tuple[Part, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ConfigError(f"annotators must be a list of names or mappings; got {value!r}.")
+    present = {part.name: part for part in row.annotators}
+    entries = cast(Sequence[Any], value)
+    names = [entry.get("name") if isinstance(entry, Mapping) else entry for entry in entries]
+    return tuple(_part("annotators", entry, present.get(name)) for entry, name in zip(entries, names, strict=True))
 
 
 def _function(part: str, value: Any) -> Any:
@@ -130,18 +186,16 @@ def _function(part: str, value: Any) -> Any:
 
 
 def _with_argument(row: Algorithm, name: str, key: str, value: Any) -> Algorithm:
-    if key in _NUMBERS:
-        return replace(row, **{key: _checked(key, value, float)})
-    takers = {part: function for part in _FUNCTIONS if key in _keywords(function := getattr(row, part))}
+    if key in _SETTINGS:
+        return replace(row, **{key: _checked(key, value, _SETTINGS[key])})
+    functions = {part: getattr(row, part) for part in _FUNCTIONS if getattr(row, part) is not None}
+    keywords = {part: _keywords(function) for part, function in functions.items()}
+    takers = [part for part in functions if key in keywords[part]]
     if not takers:
-        accepted = sorted(
-            {*_TABLES, *_NUMBERS, *(word for part in _FUNCTIONS for word in _keywords(getattr(row, part)))}
-        )
+        own = (word for words in keywords.values() for word in words)
+        accepted = sorted({*_TABLES, *_SETTINGS, *_PARTS, "annotators", *own})
         raise ConfigError(f"The algorithm {name!r} takes no argument {key!r}. {_hint(key, accepted)}")
-    bound = {
-        part: partial(function, **{key: _checked(key, value, _keywords(function)[key])})
-        for part, function in takers.items()
-    }
+    bound = {part: partial(functions[part], **{key: _checked(key, value, keywords[part][key])}) for part in takers}
     return replace(row, **bound)
 
 

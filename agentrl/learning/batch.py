@@ -7,7 +7,7 @@ starts at 0 and leaves no number out, save that a turn may hold no token.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
 
@@ -16,6 +16,8 @@ from torch import Tensor
 
 from agentrl.learning.segments import ranges, renumber, segment_count, segment_first, segment_mean, segment_sum
 from agentrl.trajectory import Group, Outcome, Trajectory, Turn
+
+PRIORS = ("value", "mean", "std", "count")  # what `Group.prior` may hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,18 @@ class Batch:
     state_key_U: Tensor | None = None  # int64  equal iff the state keys are, in whatever group; -1 = the turn has none
     old_logprob_T: Tensor | None = None  # nats, of the policy that the ratio compares with; None = who sampled
     reference_logprob_T: Tensor | None = None  # nats, of the policy that the KL term holds on to
+    step_logprob_T: Tensor | None = None  # nats, of the policy before an optimizer step, for statistics of its batch
     entropy_T: Tensor | None = None  # nats, of the distribution sampled from, where the engine gave it; 0 off-action
+    value_T: Tensor | None = None  # the return-to-go that a critic expects before the token is sampled; 0 off-action
+    process_reward_T: Tensor | None = None  # beta x log ratio of a process reward model to who sampled; 0 off-action
+    information_gain_U: Tensor | None = None  # how much the turn raised the belief in the answer; 0 on a last turn
+    origin_U: Tensor | None = None  # int64  equal iff the turns are copies, in several branches, of one decision
+    success_B: Tensor | None = None  # bool   solved, by the suite's criterion
+    answer_B: Tensor | None = None  # int64  equal iff the trajectories' last messages are
+    prior_value_B: Tensor | None = None  # f64  the return that the task's past promised
+    prior_mean_B: Tensor | None = None  # f64  of all returns in the task's past
+    prior_std_B: Tensor | None = None  # f64
+    prior_count_B: Tensor | None = None  # f64  how many groups that past holds
     advantage_T: Tensor | None = None  # filled by credit, on the whole collected batch; 0 off-action
     weight_T: Tensor | None = None  # filled by aggregation, on the batch of one optimizer step; 0 off-action
 
@@ -126,6 +139,10 @@ def pack(groups: Sequence[Group]) -> Batch:
         sequence_U=_opens(trajectories).cumsum(0) - 1,
         group_B=_index([len(members) for members in siblings]),
         terminated_B=torch.tensor([trajectory.outcome is Outcome.FINISHED for trajectory in trajectories]),
+        success_B=torch.tensor([trajectory.success for trajectory in trajectories]),
+        answer_B=_numbers(repr(trajectory.turns[-1].message) for trajectory in trajectories),
+        origin_U=_origins(trajectories),
+        **_prior_columns([group for group in groups if group.trajectories]),
     )
 
 
@@ -187,7 +204,7 @@ def _check(trajectory: Trajectory) -> None:
     if not trajectory.turns:
         raise ValueError(f"Trajectory {trajectory.id!r} has no turn: exclude it before it is packed.")
     for number, turn in enumerate(trajectory.turns):
-        if len(turn.logprobs) != len(turn.action_ids):
+        if turn.sampled and len(turn.logprobs) != len(turn.action_ids):
             raise ValueError(
                 f"Turn {number} of trajectory {trajectory.id!r} has {len(turn.action_ids)} action ids and "
                 f"{len(turn.logprobs)} log-probabilities: sample from an engine that returns one for each token."
@@ -207,7 +224,8 @@ def _token_columns(turns: Sequence[Turn], opens_U: Tensor) -> dict[str, Tensor]:
     piece_lengths = chain.from_iterable((len(turn.context_ids), len(turn.action_ids)) for turn in turns)
     length_UP = torch.tensor(list(piece_lengths)).view(-1, 2)  # P: context, action
     length_U = length_UP.sum(1)
-    action_T = torch.tensor([False, True]).repeat(len(turns)).repeat_interleave(length_UP.flatten())
+    is_action_UP = torch.tensor([[False, turn.sampled] for turn in turns])
+    action_T = is_action_UP.flatten().repeat_interleave(length_UP.flatten())
     turn_T = torch.arange(len(turns)).repeat_interleave(length_U)
     before_U = length_U.cumsum(0) - length_U
     start_U = before_U[opens_U][opens_U.cumsum(0) - 1]
@@ -216,10 +234,11 @@ def _token_columns(turns: Sequence[Turn], opens_U: Tensor) -> dict[str, Tensor]:
         "action_T": action_T,
         "turn_T": turn_T,
         "position_T": torch.arange(turn_T.numel()) - start_U[turn_T],
-        "sampled_logprob_T": _on_action(action_T, [turn.logprobs for turn in turns]),
+        "sampled_logprob_T": _on_action(action_T, [turn.logprobs for turn in turns if turn.sampled]),
     }
-    if all(len(turn.entropies) == len(turn.action_ids) for turn in turns):
-        columns["entropy_T"] = _on_action(action_T, [turn.entropies for turn in turns])
+    sampled = [turn for turn in turns if turn.sampled]
+    if all(len(turn.entropies) == len(turn.action_ids) for turn in sampled):
+        columns["entropy_T"] = _on_action(action_T, [turn.entropies for turn in sampled])
     return columns
 
 
@@ -229,11 +248,37 @@ def _turn_columns(turns: Sequence[Turn]) -> dict[str, Tensor]:
         "version_U": torch.tensor([turn.version for turn in turns]),
         "valid_U": torch.tensor([turn.valid for turn in turns]),
     }
-    ids: dict[str, int] = {}
-    keys = [-1 if turn.state_key is None else ids.setdefault(turn.state_key, len(ids)) for turn in turns]
-    if ids:
-        columns["state_key_U"] = torch.tensor(keys)
+    if any(turn.state_key is not None for turn in turns):
+        columns["state_key_U"] = _numbers(turn.state_key for turn in turns)
     return columns
+
+
+def _origins(trajectories: Sequence[Trajectory]) -> Tensor | None:
+    """The number of the decision that each turn is, or is a copy of; None where no turn is a copy."""
+    turns = [
+        (trajectory.id, number, turn) for trajectory in trajectories for number, turn in enumerate(trajectory.turns)
+    ]
+    if all(turn.origin is None for _, _, turn in turns):
+        return None
+    return _numbers(turn.origin or f"{trajectory}/{number}" for trajectory, number, turn in turns)
+
+
+def _prior_columns(groups: Sequence[Group]) -> dict[str, Tensor]:
+    """What the curriculum knew, for each trajectory; a column is there if it is known of every group."""
+    size_G = torch.tensor([len(group.trajectories) for group in groups])
+    known = [name for name in PRIORS if all(name in group.prior for group in groups)]
+    return {
+        f"prior_{name}_B": torch.tensor([group.prior[name] for group in groups], dtype=torch.float64).repeat_interleave(
+            size_G
+        )
+        for name in known
+    }
+
+
+def _numbers(keys: Iterable[Hashable]) -> Tensor:
+    """Equal numbers for equal keys, counted from 0 in order of appearance; -1 for None."""
+    ids: dict[Hashable, int] = {}
+    return torch.tensor([-1 if key is None else ids.setdefault(key, len(ids)) for key in keys])
 
 
 def _on_action(action_T: Tensor, values: Sequence[Sequence[float]]) -> Tensor:

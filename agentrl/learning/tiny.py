@@ -34,9 +34,15 @@ CHAT_TEMPLATE = """\
 {%- endif -%}
 {%- for call in message.tool_calls or [] -%}
 {{ '\\n' if message.content or not loop.first }}
-{{- '<tool_call>\\n{"name": ' + call.function.name | tojson + ', "arguments": ' -}}
+{{- '<tool_call>\\n' -}}
+{%- if call.function.name -%}
+{{ '{"name": ' + call.function.name | tojson + ', "arguments": ' -}}
 {{ call.function.arguments if call.function.arguments is string else call.function.arguments | tojson }}
-{{- '}\\n</tool_call>' -}}
+{{- '}' -}}
+{%- else -%}
+{{ call.function.arguments }}
+{%- endif -%}
+{{ '\\n</tool_call>' -}}
 {%- endfor -%}
 {{ '<|im_end|>\\n' }}
 {%- endfor -%}

@@ -72,12 +72,14 @@ class Trainer:
         """Metrics of one step towards saying what the batch says: mean cross-entropy of the tokens.
 
         Args:
-            batch: Demonstrations; log-probabilities and rewards do not matter.
+            batch: Demonstrations; log-probabilities and rewards do not matter. Turns that are not valid are only
+                context: what failed to be an action is nothing to imitate.
             observation_weight: What a token that the policy would not write counts, beside 1 for one that it would.
         """
-        weight_T = torch.where(batch.action_T, 1.0, observation_weight)
+        imitated_T = batch.action_T & batch.valid_U[batch.turn_T]
+        weight_T = torch.where(imitated_T, 1.0, observation_weight).masked_fill(batch.action_T & ~imitated_T, 0.0)
         weight_T = torch.where(batch.position_T == 0, 0.0, weight_T)
-        num_actions = int(batch.action_T.sum())
+        num_actions = int(imitated_T.sum())
         loss_sum, action_sum = 0.0, 0.0
         for part in self._parts(replace(batch, weight_T=weight_T / weight_T.sum())):
             assert part.weight_T is not None
@@ -85,7 +87,7 @@ class Trainer:
             loss = (cross_entropy_T * part.weight_T).sum()
             loss.backward()
             loss_sum += loss.item()
-            action_sum += cross_entropy_T.detach()[part.action_T].sum().item()
+            action_sum += cross_entropy_T.detach()[part.action_T & (part.weight_T > 0)].sum().item()
         return {"learn/loss": loss_sum, "learn/action_loss": action_sum / max(num_actions, 1)} | self._apply()
 
     def state_dict(self) -> dict[str, Any]:

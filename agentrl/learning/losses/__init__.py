@@ -10,11 +10,23 @@ from agentrl.learning.batch import Batch
 from agentrl.learning.losses import aggregation, kl, ratio
 from agentrl.learning.losses.total import LossSums, total_loss
 
-__all__ = ["AGGREGATION", "KL", "SURROGATE", "Aggregation", "Divergence", "LossSums", "Surrogate", "total_loss"]
+__all__ = [
+    "AGGREGATION",
+    "CORRECTION",
+    "KL",
+    "SURROGATE",
+    "Aggregation",
+    "Correction",
+    "Divergence",
+    "LossSums",
+    "Surrogate",
+    "total_loss",
+]
 
 Surrogate: TypeAlias = Callable[[Tensor, Batch], Tensor]  # (logprob_T, batch) -> loss_T
 Aggregation: TypeAlias = Callable[[Batch], Tensor]  # batch -> weight_T
 Divergence: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # (logprob_T, reference_logprob_T) -> kl_T
+Correction: TypeAlias = Callable[[Batch], Tensor]  # batch -> factor_T
 
 SURROGATE: MappingProxyType[str, Surrogate] = MappingProxyType(
     {"ppo_clip": ratio.ppo_clip, "reinforce": ratio.reinforce}
@@ -37,3 +49,5 @@ AGGREGATION: MappingProxyType[str, Aggregation] = MappingProxyType(
 KL: MappingProxyType[str, Divergence] = MappingProxyType(
     {"abs": kl.absolute, "k1": kl.k1, "k1+": kl.k1_plus, "k2": kl.k2, "k3": kl.k3, "k3+": kl.k3_plus}
 )
+
+CORRECTION: MappingProxyType[str, Correction] = MappingProxyType({})

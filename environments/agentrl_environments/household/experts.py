@@ -1,11 +1,13 @@
 """Scripted players: an expert that knows what it has seen, one that knows everything, and worse ones."""
 
+import json
 import random
 from collections.abc import Callable, Sequence
 
 from agentrl.acting.environment import Environment
 from agentrl.acting.suite import Player, Script
-from agentrl.messages import Message
+from agentrl.messages import Message, ToolCall
+from agentrl_environments.household.actions import COMMANDS
 from agentrl_environments.household.engine import NOTHING, Game
 from agentrl_environments.household.env import HouseholdText, HouseholdTools
 from agentrl_environments.household.goals import treated
@@ -13,6 +15,7 @@ from agentrl_environments.household.memory import Memory
 from agentrl_environments.household.strategy import Strategy
 
 NOVICE_NOISE = 0.6  # share of a novice's actions that are random
+NOVICE_SLIPS = 0.03  # share of a novice's messages that break off in the middle
 
 
 def expert(environment: Environment, rng: random.Random) -> Player:
@@ -20,9 +23,20 @@ def expert(environment: Environment, rng: random.Random) -> Player:
     return _searcher(_household(environment), rng, noise=0.0, knows_homes=True)
 
 
-def novice(environment: Environment, rng: random.Random, noise: float = NOVICE_NOISE) -> Player:
-    """Searches in a random order, and acts at random more often than not: imperfect data to start from."""
-    return _searcher(_household(environment), rng, noise=noise, knows_homes=False)
+def novice(environment: Environment, rng: random.Random) -> Player:
+    """Searches in a random order, and acts at random more often than not: imperfect data to start from.
+
+    Now and then it cannot be understood, so that its traces also show how to go on from there.
+    """
+    household = _household(environment)
+    play = _searcher(household, rng, noise=NOVICE_NOISE, knows_homes=False)
+
+    def stammer(messages: Sequence[Message]) -> Message:
+        if rng.random() < NOVICE_SLIPS:
+            return _broken(household.message(rng.choice(household.choices())), rng)
+        return play(messages)
+
+    return stammer
 
 
 def omniscient(environment: Environment, rng: random.Random) -> Player:
@@ -75,6 +89,20 @@ def _searcher(
         return last
 
     return _player(household, choose)
+
+
+def _broken(message: Message, rng: random.Random) -> Message:
+    """The message broken off somewhere, with a word on its end that does not belong there."""
+    word = rng.choice(tuple(COMMANDS))
+    if not message.tool_calls:
+        return Message("assistant", f"{_start(message.text, rng)}{word}")
+    call = message.tool_calls[0]
+    written = json.dumps({"name": call.name, "arguments": call.arguments})
+    return Message("assistant", "", (ToolCall("", f"{_start(written, rng)}{word}", call.id),))
+
+
+def _start(text: str, rng: random.Random) -> str:
+    return text[: rng.randrange(len(text))]
 
 
 def _reveal(memory: Memory, game: Game) -> None:
