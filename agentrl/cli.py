@@ -5,6 +5,7 @@ import logging
 import sys
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Annotated
 
 import typer
@@ -33,7 +34,8 @@ def train(
     run = RunConfig.load(run_file, overrides or ())  # before torch is loaded: a typo is told at once
     from agentrl.train import train
 
-    train(run, directory or Path("runs") / f"{run_file.stem}-{datetime.now():%Y%m%d-%H%M%S}", console=console)
+    unique = f"{run_file.stem}-{datetime.now():%Y%m%d-%H%M%S}-{token_hex(2)}"  # two may start in the same second
+    train(run, directory or Path("runs") / unique, console=console)
 
 
 @app.command()

@@ -134,3 +134,11 @@ def test_the_template_writes_qwen_s_form_with_a_block_for_every_tool_message(dir
     ]
     whole = renderer.prompt(conversation[:1]) + written + renderer.extension(conversation[2:])
     assert renderer.text(whole) == renderer.text(renderer.prompt(conversation))
+
+
+def test_the_template_writes_a_call_that_could_not_be_read_as_it_was(directory: Path) -> None:
+    renderer = Renderer(AutoTokenizer.from_pretrained(directory))
+    broken = Message("assistant", "", (ToolCall("", '{"name": "go_to", "argu', "call_0"),))
+    ids = renderer.encode(broken)
+    assert renderer.text(ids) == '<tool_call>\n{"name": "go_to", "argu\n</tool_call><|im_end|>'
+    assert renderer.parse(ids) == broken

@@ -94,6 +94,19 @@ def test_sequences_without_advantage_are_skipped_and_change_nothing(model_path: 
     assert full_metrics["learn/idle_token_fraction"] == 0
 
 
+def test_what_failed_to_be_an_action_is_not_imitated_but_read(model_path: Path) -> None:
+    batch = make_batch([30, 30])
+    invalid = replace(batch, valid_U=torch.tensor([True, False]))
+    context = replace(batch, action_T=batch.action_T & (batch.turn_T == 0))
+    steps: list[Tensor] = []
+    for demonstrations in (invalid, context, batch):
+        policy = Policy.load(model_path, dtype="float64")
+        Trainer(policy, plain(policy), max_norm=1e9).sft_step(demonstrations)
+        steps.append(flat(policy))
+    assert torch.equal(steps[0], steps[1])
+    assert not torch.equal(steps[0], steps[2])
+
+
 def test_a_batch_without_any_advantage_is_a_counted_step_that_changes_nothing(model_path: Path) -> None:
     policy = Policy.load(model_path)
     trainer = Trainer(policy, plain(policy), algorithm("grpo"))

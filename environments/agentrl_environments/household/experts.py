@@ -14,8 +14,8 @@ from agentrl_environments.household.goals import treated
 from agentrl_environments.household.memory import Memory
 from agentrl_environments.household.strategy import Strategy
 
-NOVICE_NOISE = 0.6  # share of a novice's actions that are random
-NOVICE_SLIPS = 0.03  # share of a novice's messages that break off in the middle
+NOVICE_NOISE = 0.65  # share of a novice's actions that are random
+NOVICE_SLIPS = 0.02  # share of a novice's messages that break off in the middle
 
 
 def expert(environment: Environment, rng: random.Random) -> Player:
