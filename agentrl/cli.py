@@ -1,4 +1,4 @@
-"""The command line: `agentrl train | resume | eval | env | view | doctor`."""
+"""The command line: `agentrl train | resume | eval | env | view | credit | algorithms | doctor`."""
 
 import asyncio
 import logging
@@ -92,6 +92,60 @@ def view(
     from agentrl.view.transcript import view_run
 
     view_run(run, console=console, trajectory_id=trajectory, step=step, choose=choose, limit=limit, listing=listing)
+
+
+@app.command()
+def credit(
+    run: Annotated[Path, typer.Argument(help="A run directory, or a file of trajectories.")],
+    name: Annotated[
+        str | None, typer.Option("--algorithm", help="A row of the table, or `stored`. Default: the run's own.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Of the algorithm.")
+    ] = None,
+    compare: Annotated[str | None, typer.Option(metavar="NAME", help="Show that one beside it.")] = None,
+    trajectory: Annotated[
+        str | None, typer.Option("--explain", metavar="ID", help="Turn by turn: the beginning of a trajectory's id.")
+    ] = None,
+    step: Annotated[int | None, typer.Option(help="Only this step of the run.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="How many trajectories.")] = None,
+) -> None:
+    """Show what each turn of a stored run gets by an algorithm, and why; no model is needed."""
+    from agentrl.config import RunConfig
+    from agentrl.learning.algorithms import Part
+    from agentrl.view.credit import STORED, view_credit
+
+    arguments = parse_args(overrides)
+    config = (run if run.is_dir() else run.parent) / "config.json"
+    shown = Part(name or STORED, arguments)
+    if name is None and config.is_file():
+        own = RunConfig.load(config).algorithm
+        shown = Part(own.name, {**own.args, **arguments})
+    view_credit(
+        run,
+        [shown, Part(compare)] if compare else [shown],
+        console=console,
+        is_own=name is None and not arguments,
+        trajectory_id=trajectory,
+        step=step,
+        limit=limit,
+    )
+
+
+@app.command()
+def algorithms(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As text for a README.")] = False,
+    path: Annotated[Path | None, typer.Option("--write", metavar="FILE", help="Between the markers of a file.")] = None,
+) -> None:
+    """List the algorithms: their papers, what they need and cost, and how they were checked."""
+    from agentrl.view import algorithms as table
+
+    if path:
+        table.write(path)
+    elif markdown:
+        typer.echo(table.markdown(), nl=False)
+    else:
+        console.print(table.render())
 
 
 @app.command()

@@ -34,7 +34,7 @@ def acting_metrics(groups: Sequence[Group], *, version: int = 0) -> dict[str, fl
         "act/invalid_turn_rate": mean(not turn.valid for turn in turns),
         "act/excluded_rate": num_excluded / max(1, num_excluded + len(trajectories)),
         "act/groups_with_spread_rate": mean(spread),
-        "act/policy_lag_mean": mean(version - turn.version for turn in turns),
+        "act/policy_lag_mean": mean(version - turn.version for turn in turns if turn.sampled),
         "act/engine_seconds_mean": mean(turn.engine_seconds for turn in turns),
         "act/environment_seconds_mean": mean(turn.environment_seconds for turn in turns),
     }

@@ -6,9 +6,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from agentrl.acting.agent import TokenAgent
+from agentrl.acting.agent import ScriptedAgent, TokenAgent
 from agentrl.acting.collect import Collector, Plan
 from agentrl.acting.curriculum import uniform
+from agentrl.acting.demonstrate import Demonstrator
 from agentrl.acting.engine import Engine, Sampling
 from agentrl.acting.renderer import Renderer
 from agentrl.acting.rollout import Limits, Stage, rollout
@@ -16,6 +17,8 @@ from agentrl.acting.suite import Suite
 from agentrl.acting.tool import ToolLimits
 from agentrl.config import RolloutConfig, RunConfig
 from agentrl.learning.algorithms import Algorithm
+from agentrl.learning.annotate import Materials
+from agentrl.learning.imitation import Imitation
 from agentrl.learning.optimizer import Optimizer, adamw, muon, schedule
 from agentrl.learning.policy import Policy
 from agentrl.learning.tiny import create_tiny, transcripts
@@ -79,15 +82,41 @@ async def _script_conversations(run: RunConfig, stage: Stage) -> list[Sequence[M
     ]
 
 
-def make_agent(config: RolloutConfig, engine: Engine, renderer: Renderer) -> TokenAgent:
-    """The agent that samples from the engine."""
+def make_agent(config: RolloutConfig, engine: Engine, renderer: Renderer, *, entropies: bool = False) -> TokenAgent:
+    """The agent that samples from the engine, with the entropy of each token where it is needed."""
     return TokenAgent(
         engine=engine,
         renderer=renderer,
         sampling=Sampling(
-            max_tokens=config.max_turn_tokens, temperature=config.temperature, stop_ids=renderer.stop_ids
+            max_tokens=config.max_turn_tokens,
+            temperature=config.temperature,
+            stop_ids=renderer.stop_ids,
+            entropies=entropies,
         ),
         max_sequence_tokens=config.max_sequence_tokens,
+    )
+
+
+def make_demonstrator(run: RunConfig, stage: Stage, renderer: Renderer, imitation: Imitation) -> Demonstrator:
+    """Who shows what is imitated while a policy is trained."""
+    agent = ScriptedAgent(stage.suite.script(imitation.script), renderer)
+    plan = replace(make_plan(run), group_size=1, groups_per_step=imitation.trajectories, max_policy_lag=0)
+    tasks = stage.suite.tasks(run.environment.train_split)
+    return Demonstrator(partial(rollout, stage=replace(stage, agent=agent)), tasks, replace(plan, seed=run.seed + 2))
+
+
+def make_materials(run: RunConfig, suite: Suite, policy: Policy, renderer: Renderer, start: str | Path) -> Materials:
+    """What the annotators of a run are made of; `start` is where its policy was before reinforcement learning."""
+    load = partial(Policy.load, dtype=run.model.dtype)
+    return Materials(
+        policy=policy,
+        load_start=partial(load, start),
+        load_model=load,
+        temperature=run.rollout.temperature,
+        max_tokens=run.optimizer.max_micro_batch_tokens,
+        encode=renderer.text_ids,
+        opening_ids=renderer.opening_ids,
+        answers=suite.answers,
     )
 
 

@@ -14,6 +14,7 @@ from agentrl.acting.collect import Plan
 from agentrl.acting.engine.openai import OpenAIEngine
 from agentrl.acting.rollout import Limits, Stage
 from agentrl.acting.suite import Suite, load_suite
+from agentrl.acting.token_model import with_policy
 from agentrl.config import RolloutConfig, RunConfig
 from agentrl.errors import ConfigError
 from agentrl.evaluate import Evaluation, evaluate, render
@@ -51,6 +52,7 @@ async def run_evaluation(panel: Panel, agent: str, *, base_url: str, console: Co
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(suite.resources())
         player = await _open_agent(agent, suite, run, base_url, stack)
+        resources = with_policy(resources, player)
         stage = Stage(suite=suite, agent=player, limits=_limits_of(run, suite), resources=resources)
         plan = Plan(group_size=panel.samples_per_task, concurrency=panel.concurrency, seed=panel.seed)
         with console.status("playing ..."):

@@ -10,7 +10,7 @@ from typing import Any
 
 from agentrl.config import RunConfig
 from agentrl.errors import ConfigError
-from agentrl.learning.checkpoint import Checkpoints
+from agentrl.learning.checkpoint import NO_PARTS, Checkpoints, Resumable
 from agentrl.learning.trainer import Trainer
 from agentrl.metrics import MetricsLog
 from agentrl.trajectory import StoredTrajectory, read_trajectories, write_trajectories
@@ -50,12 +50,12 @@ class RunDirectory:
             if self.checkpoints.latest() is None:
                 (path / name).unlink(missing_ok=True)
 
-    def restore(self, trainer: Trainer) -> dict[str, Any] | None:
+    def restore(self, trainer: Trainer, parts: Mapping[str, Resumable] = NO_PARTS) -> dict[str, Any] | None:
         """The state of the last checkpoint, with what was recorded after it forgotten; None where there is none."""
         latest = self.checkpoints.latest()
         if latest is None:
             return None
-        state = self.checkpoints.restore(latest, trainer)
+        state = self.checkpoints.restore(latest, trainer, parts)
         self.log.forget_after(state["step"])
         stored = self.path / TRAJECTORIES
         if stored.is_file():

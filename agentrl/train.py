@@ -12,28 +12,38 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 
 from agentrl.acting.agent import ScriptedAgent
 from agentrl.acting.collect import Collector
-from agentrl.acting.curriculum import uniform
+from agentrl.acting.curriculum import Curriculum, uniform
+from agentrl.acting.curriculum.table import make_curriculum
+from agentrl.acting.demonstrate import Demonstrator
 from agentrl.acting.engine.local import LocalEngine
+from agentrl.acting.explore import Explorer
+from agentrl.acting.explore.table import make_explorer
 from agentrl.acting.renderer import Renderer
 from agentrl.acting.rollout import Stage, rollout
 from agentrl.acting.suite import Suite, load_suite
+from agentrl.acting.token_model import with_policy
 from agentrl.config import RunConfig
 from agentrl.evaluate import Evaluation, evaluate, render
 from agentrl.learning.algorithms import Algorithm, algorithm
-from agentrl.learning.annotate import reference_logprobs
+from agentrl.learning.annotate import Annotator, annotators_of, make_annotators
 from agentrl.learning.batch import Batch, minibatches, pack
+from agentrl.learning.imitation import blend, imitation_of
+from agentrl.learning.losses.kl import penalized_reward
 from agentrl.learning.policy import Policy
 from agentrl.learning.trainer import Trainer
 from agentrl.metrics import EVALUATION, TRAIN, WARM_START, acting_metrics
 from agentrl.parts import (
     make_agent,
+    make_demonstrator,
     make_limits,
+    make_materials,
     make_plan,
     make_policy,
     make_trainer,
@@ -64,37 +74,61 @@ def train(run: RunConfig, directory: Path, *, console: Console | None = None, re
     """
     suite = load_suite(run.environment.name, run.environment.args)
     recipe = algorithm(run.algorithm.name, **run.algorithm.args)
-    for split in (run.environment.train_split, run.environment.eval_split):
-        suite.tasks(split)
+    annotators_of(recipe)  # now, and not when a warm start has been and gone: a typo is told at once
+    if imitation := imitation_of(recipe):
+        suite.script(imitation.script)
+    tasks, _ = (suite.tasks(split) for split in (run.environment.train_split, run.environment.eval_split))
+    explorer = make_explorer(recipe.explorer.name, suite, arguments=recipe.explorer.arguments)
+    choice = recipe.curriculum
+    curriculum = make_curriculum(choice.name, tasks, seed=run.seed + 1, arguments=choice.arguments)
     torch.set_num_threads(run.model.threads or min(_DEFAULT_MAX_THREADS, len(os.sched_getaffinity(0))))
     torch.manual_seed(run.seed)
     records = RunDirectory(directory, run, resume=resume)
     with RunProgress(console or Console(quiet=True)) as progress:
-        return asyncio.run(_Training(run, suite, recipe, records, progress).run())
+        return asyncio.run(_Training(run, suite, recipe, records, progress, explorer, curriculum).run())
 
 
 def prepare(batch: Batch, recipe: Algorithm) -> Batch:
-    """The collected batch with its advantages: credit is assigned before anything is cut up."""
+    """The collected batch with its advantages: credit is assigned before anything is cut up.
+
+    Where the KL term is part of the reward, it is taken off first, and stays off in what is returned.
+    """
+    if recipe.kl_in_reward and recipe.kl_coefficient:
+        batch = replace(batch, reward_U=penalized_reward(batch, recipe.kl, recipe.kl_coefficient))
     return replace(batch, advantage_T=recipe.credit(batch))
 
 
 def weigh(batch: Batch, recipe: Algorithm) -> Batch:
-    """The batch of one optimizer step with its weights."""
-    return replace(batch, weight_T=recipe.aggregation(batch))
+    """The batch of one optimizer step with its weights, corrected where the sampler is unlike the trainer."""
+    weight_T = recipe.aggregation(batch)
+    if recipe.correction is not None:
+        weight_T = weight_T * recipe.correction(batch)
+    return replace(batch, weight_T=weight_T)
 
 
 class _Training:
     """One run: its phases, and what they share."""
 
     def __init__(
-        self, run: RunConfig, suite: Suite, recipe: Algorithm, records: RunDirectory, progress: RunProgress
+        self,
+        run: RunConfig,
+        suite: Suite,
+        recipe: Algorithm,
+        records: RunDirectory,
+        progress: RunProgress,
+        explorer: Explorer,
+        curriculum: Curriculum,
     ) -> None:
         self._run = run
         self._suite = suite
         self._recipe = recipe
         self._records = records
         self._progress = progress
-        self._reference: Policy | None = None
+        self._explorer = explorer
+        self._curriculum = curriculum
+        self._annotators: Mapping[str, Annotator] = {}
+        self._imitation = imitation_of(recipe)
+        self._demonstrator: Demonstrator | None = None
 
     async def run(self) -> Path:
         """The run's directory, after all phases."""
@@ -109,9 +143,12 @@ class _Training:
             engine = LocalEngine(policy.model, max_length=run.rollout.max_sequence_tokens, **run.engine.args)
             stack.push_async_callback(engine.close)
             renderer = Renderer(policy.tokenizer, parser=self._suite.parser)
-            stage = replace(stage, agent=make_agent(run.rollout, engine, renderer))
-            self._reference = self._load_reference()
-            state = records.restore(trainer) or {"step": 0, "num_groups_started": 0}
+            agent = make_agent(run.rollout, engine, renderer, entropies=self._recipe.needs_entropies)
+            stage = replace(stage, agent=agent, resources=with_policy(resources, agent))
+            materials = make_materials(run, self._suite, policy, renderer, self._start())
+            self._annotators = make_annotators(annotators_of(self._recipe), materials)
+            self._demonstrator = self._imitation and make_demonstrator(run, stage, renderer, self._imitation)
+            state = records.restore(trainer, self._annotators) or {"step": 0}
             await publish(policy, engine, state["step"])
             await self._reinforce(trainer, engine, stage, state)
             policy.save(records.path / "policy")
@@ -135,13 +172,10 @@ class _Training:
             policy.save(records.path / WARM_START)
         return policy
 
-    def _load_reference(self) -> Policy | None:
-        """What a KL term holds on to: the policy as it was before reinforcement learning."""
+    def _start(self) -> str | Path:
+        """Where the policy is as it was before reinforcement learning."""
         run, directory = self._run, self._records.path
-        if not self._recipe.kl_coefficient:
-            return None
-        path = directory / WARM_START if run.warm_start.steps else starting_path(run, directory)
-        return Policy.load(path, dtype=run.model.dtype)
+        return directory / WARM_START if run.warm_start.steps else starting_path(run, directory)
 
     async def _warm_start(self, policy: Policy, stage: Stage) -> None:
         """Supervised steps on what the script does: fresh tasks at every step."""
@@ -160,43 +194,62 @@ class _Training:
                 self._records.log.write(WARM_START, step, acting_metrics(groups) | metrics)
                 self._progress.step(step, {"loss": f"{metrics['learn/action_loss']:.3f}"})
 
-    async def _reinforce(self, trainer: Trainer, engine: LocalEngine, stage: Stage, state: Mapping[str, int]) -> None:
+    async def _reinforce(self, trainer: Trainer, engine: LocalEngine, stage: Stage, state: Mapping[str, Any]) -> None:
         """Collect, step, publish: from the step after the state's to the last."""
-        run, plan, num_groups = self._run, make_plan(self._run), state["num_groups_started"]
-        tasks = uniform(self._suite.tasks(run.environment.train_split), seed=run.seed + 1, start=num_groups)
-        play = partial(rollout, stage=stage)
+        run = self._run
+        explored, plan = self._explorer.prepare(stage, make_plan(run))
         self._progress.phase(run.algorithm.name, run.optimizer.steps)
         async with Collector(
-            play, tasks, plan, version=lambda: engine.version, num_groups_started=num_groups
+            partial(rollout, stage=explored),
+            self._curriculum,
+            plan,
+            explorer=self._explorer,
+            version=lambda: engine.version,
+            state=state.get("collector"),
         ) as collector:
             for step in range(state["step"] + 1, run.optimizer.steps + 1):
                 if self._is_evaluated_after(step - 1):
                     await self._evaluate(stage, step - 1)
                 began = time.perf_counter()
                 groups = await collector.collect(plan.groups_per_step, train_version=step - 1)
+                shown = await self._demonstrator.demonstrate(step) if self._demonstrator else []
                 collected = time.perf_counter()
-                batch, learned = await asyncio.to_thread(self._learn, trainer, groups, step)
+                batch, learned = await asyncio.to_thread(self._learn, trainer, groups, shown, step)
                 await publish(trainer.policy, engine, step)
                 seconds = {"act/seconds": collected - began, "learn/seconds": time.perf_counter() - collected}
-                metrics = acting_metrics(groups, version=step - 1) | collector.metrics() | learned | seconds
+                drawn = [group for group in groups if not group.kind]
+                metrics = acting_metrics(drawn, version=step - 1) | collector.metrics() | learned | seconds
                 self._record(step, metrics, groups, batch)
                 if step % run.checkpoint.every == 0 and step < run.optimizer.steps:
-                    state = {"step": step, "num_groups_started": collector.num_groups_started}
-                    await asyncio.to_thread(self._records.checkpoints.save, trainer, state)
+                    state = {"step": step, "collector": collector.state_dict()}
+                    await asyncio.to_thread(self._records.checkpoints.save, trainer, state, self._annotators)
 
     def _is_evaluated_after(self, step: int) -> bool:
         config = self._run.evaluation
         return bool(config.num_tasks and config.every) and step % config.every == 0
 
-    def _learn(self, trainer: Trainer, groups: Sequence[Group], step: int) -> tuple[Batch, dict[str, float]]:
-        """The batch with its advantages, and the metrics of the step's last update."""
+    def _learn(
+        self, trainer: Trainer, groups: Sequence[Group], shown: Sequence[Group], step: int
+    ) -> tuple[Batch, dict[str, float]]:
+        """The batch with its advantages, and the metrics of the step's last update; `shown` is to be imitated."""
+        num, seed = self._run.optimizer.updates_per_step, self._run.seed + step
         batch = pack(groups)
-        if self._reference:
-            batch = reference_logprobs(batch, self._reference, temperature=self._run.rollout.temperature)
+        for annotator in self._annotators.values():
+            batch = annotator.annotate(batch, groups)
         batch = prepare(batch, self._recipe)
         metrics: dict[str, float] = {}
-        for part in minibatches(batch, self._run.optimizer.updates_per_step, seed=self._run.seed + step):
-            metrics = trainer.step(weigh(part, self._recipe))
+        for number, part in enumerate(minibatches(batch, num, seed=seed)):
+            part = weigh(part, self._recipe)
+            if self._imitation and shown:
+                # Each update imitates its share of what was shown; with fewer trajectories than updates, all of it.
+                demonstrations = pack(shown if len(shown) < num else shown[number::num])
+                metrics = trainer.step(
+                    *blend(self._imitation, part, demonstrations, step=trainer.version, policy=trainer.policy)
+                )
+            else:
+                metrics = trainer.step(part)
+        for annotator in self._annotators.values():
+            metrics |= annotator.update(batch)
         return batch, metrics
 
     def _record(self, step: int, metrics: Mapping[str, float], groups: Sequence[Group], batch: Batch) -> None:
@@ -254,7 +307,9 @@ def _stored(step: int, groups: Sequence[Group], batch: Batch) -> Iterator[Stored
     for group in groups:
         for trajectory in group.trajectories:
             of_turns = tuple(islice(advantages, len(trajectory.turns)))
-            yield StoredTrajectory(trajectory=trajectory, step=step, group=group.id, advantages=of_turns)
+            yield StoredTrajectory(
+                trajectory=trajectory, step=step, group=group.id, advantages=of_turns, prior=group.prior
+            )
     for group in groups:
         for trajectory in group.excluded:
             yield StoredTrajectory(trajectory=trajectory, step=step, group=group.id)

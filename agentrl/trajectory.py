@@ -96,6 +96,8 @@ class Turn:
     opens_sequence: bool = False  # True on the first turn and whenever the context was rewritten
     sampled: bool = True  # False where the action was given, by an expert or a hint: context, not trained on
     origin: str | None = None  # "trajectory/turn" where the decision was first taken, if this branch copied it
+    matched: bool | None = None  # the action was what an expert would have done; None where no expert was asked
+    patch: Message | None = None  # what was carried out in the message's place: the expert's
     version: int = 0  # policy version that sampled the turn
     engine_seconds: float = 0.0
     environment_seconds: float = 0.0
@@ -129,7 +131,7 @@ class Trajectory:
     @property
     def num_action_tokens(self) -> int:
         """How many tokens the policy sampled."""
-        return sum(len(turn.action_ids) for turn in self.turns)
+        return sum(len(turn.action_ids) for turn in self.turns if turn.sampled)
 
     def sequences(self) -> Iterator[tuple[int, ...]]:
         """The token ids of each append-only sequence, as the engine saw them."""
@@ -153,6 +155,7 @@ class Group:
     excluded: tuple[Trajectory, ...] = ()
     prior: Mapping[str, float] = field(default_factory=dict[str, float])  # what the curriculum knew of the task when
     # the group began: some of "value", "mean", "std", "count"
+    kind: str = ""  # how it came about, where no curriculum drew it: "recovery", "hint", "replay"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +166,7 @@ class StoredTrajectory:
     step: int
     group: str
     advantages: tuple[float, ...] = ()  # one per turn: the mean of its tokens', once credit has been assigned
+    prior: Mapping[str, float] = field(default_factory=dict[str, float])  # its group's
     schema_version: int = SCHEMA_VERSION
 
 
@@ -192,11 +196,21 @@ def read_trajectories(path: Path) -> Iterator[StoredTrajectory]:
                 yield _read_line(path, number, line)
 
 
+def to_values(entry: StoredTrajectory) -> dict[str, Any]:
+    """The line of a trajectories file as JSON values, whatever its texts hold."""
+    return _encodable(_adapter.dump_python(entry, mode="json"))
+
+
+def from_values(values: Mapping[str, Any]) -> StoredTrajectory:
+    """What `to_values` was given."""
+    return _adapter.validate_json(json.dumps(values))
+
+
 def _line(entry: StoredTrajectory) -> bytes:
     try:
         return _adapter.dump_json(entry)
     except PydanticSerializationError:  # half a surrogate pair in some text, as broken pages have them
-        return json.dumps(_encodable(_adapter.dump_python(entry, mode="json"))).encode()
+        return json.dumps(to_values(entry)).encode()
 
 
 def _encodable(value: Any) -> Any:

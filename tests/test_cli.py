@@ -31,7 +31,7 @@ def run_file(tmp_path):
 def test_the_help_names_every_command():
     code, output, _ = agentrl("--help")
     assert code == 0
-    for command in ("train", "resume", "eval", "env", "view", "doctor"):
+    for command in ("train", "resume", "eval", "env", "view", "credit", "algorithms", "doctor"):
         assert command in output
 
 

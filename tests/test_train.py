@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,11 +11,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from agentrl.acting.environment import Environment, Step
+from agentrl.acting.suite import Suite
 from agentrl.config import RunConfig
 from agentrl.errors import ConfigError
 from agentrl.evaluate import Evaluation
+from agentrl.messages import Message
 from agentrl.train import train
-from agentrl.trajectory import read_trajectories
+from agentrl.trajectory import Task, read_trajectories
 
 SETTINGS = {
     "seed": 3,
@@ -27,6 +31,42 @@ SETTINGS = {
     "evaluation": {"num_tasks": 5, "every": 4},
     "checkpoint": {"every": 2, "trajectories_every": 3},
 }
+
+
+PARITY = {  # a few steps of a policy that knows nothing, in a game that is won half of the time
+    "seed": 3,
+    "environment": {"name": f"{__name__}:parity", "eval_split": "train"},
+    "model": {"path": "tiny", "args": {"size": "0.1m", "vocabulary": 259}, "threads": 1},
+    "rollout": {"groups_per_step": 2, "group_size": 3, "max_turn_tokens": 6, "concurrency": 6, "temperature": 0.7},
+    "optimizer": {"steps": 3, "learning_rate": 1e-2},
+    "evaluation": {"num_tasks": 0},
+    "checkpoint": {"every": 2},
+}
+
+
+class Parity(Environment):
+    """Two turns; what is said in the second one must have an even number of characters."""
+
+    async def reset(self, task: Task) -> str:
+        self.num_turns = 0
+        return "Say something."
+
+    async def step(self, message: Message) -> Step:
+        self.num_turns += 1
+        done = self.num_turns == 2
+        return Step("And now?", reward=float(done and len(message.text) % 2 == 0), terminated=done)
+
+
+def parity() -> Suite:
+    return Suite(
+        name="parity",
+        splits={"train": [Task(f"parity-{n}") for n in range(50)]},
+        make=Parity,
+        scripts={"expert": lambda environment, rng: lambda messages: Message("assistant", "ab")},
+        max_turns=2,
+        parser="plain",
+        answers=lambda task: ["ab", "abcd"],
+    )
 
 
 def settings(**parts):
@@ -189,3 +229,90 @@ def test_a_finished_run_is_evaluated_and_viewed_by_its_directory(finished):
     transcript = agentrl("view", str(finished), "--id", "g0000004-000")
     assert "Goal: put" in transcript
     assert "advantage" in transcript
+
+
+def run_parity(directory: Path, *, resume: bool = False, **parts) -> Path:
+    return train(RunConfig.parse({**PARITY, **parts}), directory, resume=resume)
+
+
+@pytest.fixture(scope="module")
+def parity_run(tmp_path_factory):
+    """A run without any annotator."""
+    return run_parity(tmp_path_factory.mktemp("runs") / "plain", algorithm={"name": "grpo"})
+
+
+@pytest.mark.parametrize(
+    ("annotators", "arguments", "measured"),
+    [
+        (["old_logprobs", "entropy"], {"credit": "empg", "correction": "tis"}, "learn/gradient_norm"),
+        ([{"name": "information_gain", "prefix": "So: "}], {"credit": "igpo"}, "learn/information_gain_size"),
+        ([{"name": "privileged", "model": "current"}], {"kl_coefficient": 0.1, "kl": "k2"}, "learn/reference_kl"),
+    ],
+    ids=["entropy and old log-probabilities", "information gain", "privileged"],
+)
+def test_a_run_learns_from_what_annotators_fill_in(parity_run, tmp_path, annotators, arguments, measured):
+    algorithm = {"name": "grpo", "args": {"annotators": annotators, **arguments}}
+    run = run_parity(tmp_path / "annotated", algorithm=algorithm)
+    assert any(row.get(measured, 0) != 0 for row in rows(run, "train"))
+    assert not same_weights(parity_run, run)
+
+
+def test_a_teacher_is_followed_without_any_reward(parity_run, tmp_path):
+    distillation = {
+        "credit": "agentrl.learning.credit.unrewarded:unrewarded",
+        "annotators": [{"name": "teacher", "path": str(parity_run / "policy")}],
+        "kl": "k2",
+        "kl_coefficient": 1.0,
+    }
+    optimizer = {"steps": 6, "learning_rate": 3e-3}
+    student = run_parity(
+        tmp_path / "student", algorithm={"name": "reinforce", "args": distillation}, optimizer=optimizer
+    )
+    distances = [row["learn/reference_kl"] for row in rows(student, "train")]
+    assert distances[-1] < 0.5 * distances[0]
+
+
+def test_models_that_annotators_train_go_on_where_they_stopped(tmp_path):
+    annotators = [
+        {"name": "implicit_reward", "beta": 0.5, "learning_rate": 1e-2},
+        {"name": "critic", "updates": 2, "learning_rate": 1e-2},
+    ]
+    algorithm = {"name": "grpo", "args": {"credit": "gae", "annotators": annotators}}
+    straight = run_parity(tmp_path / "straight", algorithm=algorithm)
+    assert any(row["learn/process_reward_gradient_norm"] > 0 for row in rows(straight, "train"))
+    assert any(row["learn/value_gradient_norm"] > 0 for row in rows(straight, "train"))
+    stopped = tmp_path / "stopped"
+    shutil.copytree(straight, stopped)
+    shutil.rmtree(stopped / "policy")
+    resumed = run_parity(stopped, algorithm=algorithm, resume=True)
+    assert same_weights(straight, resumed)
+    for row, again in zip(rows(straight, "train"), rows(resumed, "train"), strict=True):
+        learned = {name: value for name, value in row.items() if name.startswith("learn/") and "seconds" not in name}
+        assert {name: again[name] for name in learned} == learned
+
+
+def test_demonstrations_are_imitated_beside_reinforcement_and_a_resumed_run_sees_the_same(tmp_path):
+    imitation = {"name": "chord", "trajectories": 3, "peak": 0.9, "floor": 0.5, "decay_steps": 3, "phi": False}
+    algorithm = {"name": "grpo", "args": {"imitation": imitation}}
+    optimizer = {"steps": 5, "learning_rate": 1e-2, "updates_per_step": 2}
+    checkpoint = {"every": 2, "keep": 1}
+    straight = run_parity(tmp_path / "straight", algorithm=algorithm, optimizer=optimizer, checkpoint=checkpoint)
+    losses = [row["learn/imitation_action_loss"] for row in rows(straight, "train")]
+    assert losses[-1] < 0.5 * losses[0]
+    stopped = tmp_path / "stopped"
+    shutil.copytree(straight, stopped)
+    resumed = run_parity(stopped, algorithm=algorithm, optimizer=optimizer, checkpoint=checkpoint, resume=True)
+    assert same_weights(straight, resumed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"annotators": ["refrence"]}, "There is no annotator 'refrence'"),
+        ({"imitation": {"name": "chord", "script": "master"}}, "has no script 'master'; it has expert"),
+    ],
+)
+def test_a_part_that_is_not_there_is_told_before_anything_is_written(tmp_path, arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        run_parity(tmp_path / "run", algorithm={"name": "grpo", "args": arguments})
+    assert not (tmp_path / "run").exists()

@@ -9,8 +9,9 @@ from agentrl.acting.engine import Completion, Engine, Sampling
 from agentrl.acting.environment import Environment
 from agentrl.acting.renderer import Renderer
 from agentrl.acting.suite import Script
-from agentrl.errors import EnvironmentFault, boundary
+from agentrl.errors import ConfigError, EnvironmentFault, boundary
 from agentrl.messages import Message, ToolSchema
+from agentrl.trajectory import Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,8 @@ class Action:
     context_ids: tuple[int, ...] = ()
     completion: Completion | None = None  # None: nothing was sampled, so nothing can be trained
     opens_sequence: bool = False
+    matched: bool | None = None  # whether an expert would have done the same, where one was asked
+    patch: Message | None = None  # what is carried out in the message's place: the expert's
 
 
 class Conversation(Protocol):
@@ -35,6 +38,14 @@ class Conversation(Protocol):
 
         Returns:
             The action, or None where the context has no room for another token.
+        """
+        ...
+
+    def resume(self, turns: Sequence[Turn]) -> None:
+        """Take these turns as said, before the first action; what follows the last one comes with the next `act`.
+
+        Raises:
+            ConfigError: This agent cannot go on from where another one was.
         """
         ...
 
@@ -74,17 +85,22 @@ class TokenConversation:
         self._session = trajectory_id
         self._seeds = random.Random(seed)
         self._ids: list[int] = []
+        self._num_before_action = 0  # ids that the last action stands behind
         self._turn_is_open = False  # the last action was cut off before its end-of-turn token
+        self._is_corrected = False  # the last action is not what was sampled: what follows it opens a sequence
 
     async def act(self, messages: Sequence[Message], *, rewrite: bool = False) -> Action | None:
         """The next message, sampled from the engine; None where the sequence is full."""
-        agent, opens_sequence = self._agent, rewrite or not self._ids
-        if opens_sequence:
+        agent, is_new = self._agent, rewrite or not self._ids
+        if is_new:
             context_ids = agent.renderer.prompt(messages, self._tools)
             self._ids = []
         else:
             context_ids = agent.renderer.extension(messages, close_turn=self._turn_is_open)
         self._ids += context_ids
+        opens_sequence = is_new or self._is_corrected
+        if opens_sequence:
+            context_ids = tuple(self._ids)
         room = agent.max_sequence_tokens - len(self._ids)
         if room < 1:
             return None
@@ -92,14 +108,36 @@ class TokenConversation:
             agent.sampling, max_tokens=min(agent.sampling.max_tokens, room), seed=self._seeds.getrandbits(62)
         )
         completion = await agent.engine.generate(self._ids, sampling, session=self._session)
+        self._num_before_action = len(self._ids)
         self._ids += completion.ids
         self._turn_is_open = completion.truncated
+        self._is_corrected = False
         return Action(
             message=agent.renderer.parse(completion.ids),
             context_ids=context_ids,
             completion=completion,
             opens_sequence=opens_sequence,
         )
+
+    def resume(self, turns: Sequence[Turn]) -> None:
+        """Go on from the ids of the turns' last sequence, exactly as they are."""
+        for turn in turns:
+            if turn.opens_sequence:
+                self._ids = []
+            self._ids += turn.context_ids
+            self._num_before_action = len(self._ids)
+            self._ids += turn.action_ids
+        last = turns[-1]
+        if last.patch is not None:
+            self.correct(last.patch)
+        else:
+            self._turn_is_open = self._ids[-1] not in self._agent.renderer.stop_ids
+
+    def correct(self, message: Message) -> None:
+        """Have the conversation go on as if this had been said instead of the last action, whose ids it replaces."""
+        self._ids[self._num_before_action :] = self._agent.renderer.encode(message)
+        self._turn_is_open = False
+        self._is_corrected = True
 
     def close(self) -> None:
         """Let the engine forget the trajectory."""
@@ -147,6 +185,10 @@ class ChatConversation:
         self._messages.append(answer)
         return Action(message=answer)
 
+    def resume(self, turns: Sequence[Turn]) -> None:
+        """Refused: without a ledger it is not known what the model saw."""
+        raise ConfigError("A chat agent keeps no token ids, so no trajectory can be forked: use a TokenAgent.")
+
     def close(self) -> None:
         """Nothing is kept outside."""
 
@@ -190,6 +232,10 @@ class ScriptedConversation:
             completion=Completion(ids=ids, logprobs=(0.0,) * len(ids)),
             opens_sequence=opens_sequence,
         )
+
+    def resume(self, turns: Sequence[Turn]) -> None:
+        """Refused: a script knows of nothing but what it did itself."""
+        raise ConfigError("A script plays from the beginning only; what forks trajectories needs a TokenAgent.")
 
     def close(self) -> None:
         """Nothing is kept outside."""

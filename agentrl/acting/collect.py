@@ -1,20 +1,26 @@
 """Collect: many trajectories at once, each at its own pace, in groups of siblings.
 
-There is no barrier between trajectories: whenever one ends, the next one starts. What the machinery spoilt is
+A curriculum says which groups there are, an explorer which trajectories each consists of, and the collector lets them
+play: there is no barrier between trajectories, whenever one ends the next one starts. What the machinery spoilt is
 excluded and played again, so that a group always has its full size.
 """
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, cast
 
-from agentrl.acting.deadline import stop
+from agentrl.acting.curriculum import Curriculum
+from agentrl.acting.curriculum.in_order import InOrder
+from agentrl.acting.deadline import GRACE_SECONDS, stop
+from agentrl.acting.explore import Explorer, OpenGroup, trajectory_seed
+from agentrl.acting.explore.independent import Independent
+from agentrl.acting.plan import Plan
 from agentrl.acting.rollout import Start
+from agentrl.acting.seats import Seats
 from agentrl.errors import RolloutError
 from agentrl.trajectory import Group, Outcome, Task, Trajectory
 
@@ -23,91 +29,78 @@ logger = logging.getLogger(__name__)
 _MIN_ENDED_TO_JUDGE = 20  # trajectories; an error rate over fewer says little
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How many trajectories, when."""
-
-    group_size: int = 1
-    groups_per_step: int = 1
-    concurrency: int = 64  # trajectories in flight
-    max_policy_lag: int = 0  # updates between a turn's sampling and its training; 0: collect, then train
-    max_error_rate: float = 0.5  # share of trajectories lost to the machinery above which collecting stops
-    max_attempts: int = 8  # per member of a group; then the group's task is given up
-    hard_seconds: float = 1000.0  # a trajectory that has not returned by then, cancelled or not, is abandoned
-    seed: int = 0
-
-
-@dataclass(slots=True)
-class _Seat:
-    """One member of a group: who plays there now."""
-
-    group: "_OpenGroup"
-    number: int
-    attempt: int = 0
-    deadline: float = 0.0
-
-
-@dataclass(slots=True)
-class _OpenGroup:
-    index: int
-    task: Task
-    scored: dict[int, Trajectory] = field(default_factory=dict[int, Trajectory])
-    excluded: list[Trajectory] = field(default_factory=list[Trajectory])
-    given_up: bool = False
-
-
 class Collector:
     """Keeps up to `plan.concurrency` trajectories going, and hands out groups as they are complete.
 
     Args:
         play: Plays one trajectory; it returns whatever happened, and raises on bugs only.
-        tasks: Which task each next group gets.
+        tasks: Which task each next group gets; a curriculum may also leave out groups that are complete.
         plan: How many, when.
+        explorer: Which trajectories a group consists of; as it stands, independent ones.
         version: The engine's policy version now.
-        num_groups_started: How many groups an earlier process had started (resume).
+        state: What `state_dict` gave in an earlier process (resume).
     """
 
     def __init__(
         self,
         play: Callable[[Start], Awaitable[Trajectory]],
-        tasks: Iterator[Task],
+        tasks: Iterator[Task] | Curriculum,
         plan: Plan,
         *,
+        explorer: Explorer | None = None,
         version: Callable[[], int] = lambda: 0,
-        num_groups_started: int = 0,
+        state: Mapping[str, Any] | None = None,
     ) -> None:
         self._play = play
-        self._tasks = tasks
+        self._curriculum: Curriculum = InOrder(tasks) if isinstance(tasks, Iterator) else tasks
         self._plan = plan
+        self._explorer = explorer or Independent()
         self._version = version
         self._first_version = version()
-        self._first_group = num_groups_started
-        self.num_groups_started = num_groups_started
-        self._waiting: deque[_Seat] = deque()
-        self._running: dict[asyncio.Task[Trajectory], _Seat] = {}
-        self._ended: asyncio.Queue[tuple[_Seat, asyncio.Task[Trajectory]]] = asyncio.Queue()
-        self._complete: list[Group] = []
+        self._seats = Seats(plan.concurrency)
+        self._open: dict[asyncio.Task[list[Group]], OpenGroup] = {}
+        self._complete: list[list[Group]] = []  # groups nobody was asked about yet, each with what came out of it
+        self.num_groups_started = 0
         self.num_ended = 0  # trajectories, the excluded ones included
         self.num_excluded = 0
         self.num_abandoned = 0  # did not even stop when they were cancelled
         self.num_stale = 0  # groups that were too old when they were complete
         self.num_given_up = 0  # groups whose task failed again and again
+        self.num_left_out = 0  # groups that the curriculum did not want
+        if state is not None:
+            self.num_groups_started = state["num_groups_started"]
+            self._curriculum.load_state_dict(state["curriculum"])
+            self._explorer.load_state_dict(state["explorer"])
+        self._first_group = self.num_groups_started
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is needed to go on, as JSON values; what is under way is not part of it."""
+        return {
+            "num_groups_started": self.num_groups_started,
+            "curriculum": self._curriculum.state_dict(),
+            "explorer": self._explorer.state_dict(),
+        }
 
     async def __aenter__(self) -> Self:
+        self._failure: asyncio.Future[RolloutError] = asyncio.get_running_loop().create_future()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        running = tuple(self._running)
-        self._running.clear()
-        for task in running:
+        for task in self._open:
             task.cancel()
-        for task in running:
+        if self._open:
+            await asyncio.wait(self._open, timeout=2 * GRACE_SECONDS)  # trajectories get one of them
+        for task in self._open:
             self.num_abandoned += not await stop(task)
+        self._open.clear()
 
     async def collect(self, num_groups: int, *, train_version: int = 0) -> list[Group]:
-        """The next `num_groups` complete groups, ordered by when they were started.
+        """The next `num_groups` complete groups, and what the explorer made besides, as they were started.
+
+        The curriculum is asked about as many groups at once as are still needed, in the order of their starts, and
+        draws new ones for those that it leaves out. So without a lag what it learns does not depend on timing.
 
         Args:
             num_groups: How many; fewer come back only when the tasks have run out.
@@ -116,16 +109,23 @@ class Collector:
         Raises:
             RolloutError: The machinery failed too often.
         """
-        while len(self._complete) < num_groups:
-            self._admit()
-            self._launch()
-            if not self._running and self._ended.empty():
-                break
-            await self._settle_one()
+        groups: list[Group] = []
+        besides: list[Group] = []
+        while (missing := num_groups - len(groups)) > 0:
             self._drop_stale(train_version)
-        self._complete.sort(key=lambda group: group.id)
-        groups, self._complete = self._complete[:num_groups], self._complete[num_groups:]
-        return groups
+            self._admit()
+            if self._open and len(self._complete) < missing:
+                await self._settle()
+            elif self._complete:
+                asked, self._complete = self._complete[:missing], self._complete[missing:]
+                kept = self._curriculum.select([group for group, *_ in asked])
+                self.num_left_out += len(asked) - len(kept)
+                groups += kept
+                besides += [other for _, *others in asked for other in others]
+            else:
+                break
+        groups.sort(key=lambda group: group.id)
+        return self._explorer.finish(groups + besides)
 
     def metrics(self) -> dict[str, float]:
         """What became of the trajectories and groups that were not handed out; totals since the start."""
@@ -134,110 +134,122 @@ class Collector:
             "act/abandoned_total": float(self.num_abandoned),
             "act/groups_stale_total": float(self.num_stale),
             "act/groups_given_up_total": float(self.num_given_up),
+            "act/groups_left_out_total": float(self.num_left_out),
         }
 
     def _admit(self) -> None:
         """Open groups: as many as may be under way without being trained on too late."""
         plan = self._plan
-        num_steps = self._version() - self._first_version + plan.max_policy_lag + 1
-        limit = self._first_group + num_steps * plan.groups_per_step + self.num_stale + self.num_given_up
-        while self.num_groups_started < limit and len(self._waiting) < plan.concurrency:
-            task = next(self._tasks, None)
-            if task is None:
+        num_steps = self._version() - self._first_version + 1
+        ahead = plan.max_policy_lag * plan.groups_per_step if plan.groups_ahead is None else plan.groups_ahead
+        num_replaced = self.num_stale + self.num_given_up + self.num_left_out
+        limit = self._first_group + num_steps * plan.groups_per_step + ahead + num_replaced
+        while self.num_groups_started < limit and len(self._open) < plan.concurrency:
+            draw = self._curriculum.draw()
+            if draw is None:
                 return
-            group = _OpenGroup(self.num_groups_started, task)
+            group = OpenGroup(
+                index=self.num_groups_started,
+                task=draw.task,
+                size=draw.group_size or plan.group_size,
+                seed=plan.seed,
+                prior=draw.prior,
+            )
             self.num_groups_started += 1
-            self._waiting.extend(_Seat(group, number) for number in range(plan.group_size))
-
-    def _launch(self) -> None:
-        while self._waiting and len(self._running) < self._plan.concurrency:
-            seat = self._waiting.popleft()
-            if seat.group.given_up:
-                continue
-            seat.deadline = asyncio.get_running_loop().time() + self._plan.hard_seconds
             # Not a TaskGroup: that would wait for ever for a task that refuses to be cancelled.
-            task = asyncio.ensure_future(self._play(self._start(seat)))
-            self._running[task] = seat
-            task.add_done_callback(self._leave)
+            exploring = self._explorer.explore(group, partial(self._play_scored, group))
+            self._open[asyncio.ensure_future(exploring)] = group
 
-    def _leave(self, task: asyncio.Task[Trajectory]) -> None:
-        """A trajectory has ended: its place is free at once, also while nobody is collecting."""
-        seat = self._running.pop(task, None)
-        if seat is not None and not task.cancelled():  # None: it had been abandoned
-            self._ended.put_nowait((seat, task))
-            self._launch()
+    async def _settle(self) -> None:
+        """Wait until a group is complete, or given up."""
+        seconds = self._plan.hard_seconds
+        awaited = (*self._open, self._failure)
+        ended, _ = await asyncio.wait(awaited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if self._failure.done():
+            raise self._failure.result()
+        if not ended and not self._seats.num_taken:
+            names = ", ".join(group.id for group in self._open.values())
+            raise RolloutError(f"The explorer has not played for {seconds:g} s, but did not end {names} either.")
+        for task in [task for task in self._open if task in ended]:
+            group, error = self._open.pop(task), _cause(task)
+            if error is None:
+                first, *others = task.result()
+                self._complete.append([replace(first, excluded=tuple(group.excluded)), *others])
+            elif isinstance(error, RolloutError):
+                self.num_given_up += 1
+                logger.warning("task %s given up: %s", group.task.id, error)
+            else:
+                raise error
+        self._complete.sort(key=lambda groups: groups[0].id)
 
-    def _start(self, seat: _Seat) -> Start:
-        group = f"g{seat.group.index:07d}"
-        trajectory_id = f"{group}-{seat.number:03d}" + (f"-retry{seat.attempt}" if seat.attempt else "")
-        digest = blake2b(f"{self._plan.seed}/{trajectory_id}".encode(), digest_size=8).digest()
-        return Start(task=seat.group.task, trajectory_id=trajectory_id, seed=int.from_bytes(digest) >> 1)
+    async def _play_scored(self, group: OpenGroup, start: Start) -> Trajectory:
+        """A scored trajectory; what explorers are given as `play`."""
+        attempt, reason = start, ""
+        for number in range(self._plan.max_attempts):
+            if number:
+                trajectory_id = f"{start.trajectory_id}-retry{number}"
+                seed = trajectory_seed(self._plan.seed, trajectory_id)
+                attempt = replace(start, trajectory_id=trajectory_id, seed=seed)
+            async with self._seats.take(number == 0, group.index):  # what was spoilt goes first, then earlier groups
+                trajectory = await self._play_or_abandon(attempt)
+            is_full = trajectory.outcome is Outcome.TOKEN_LIMIT and not trajectory.turns
+            if is_full and start.prefix:  # nobody's failure, and another attempt would not help
+                raise RolloutError(f"{start.trajectory_id}: what came before leaves no room for another turn")
+            self.num_ended += 1
+            if trajectory.scored:
+                return trajectory
+            self.num_excluded += 1
+            group.excluded.append(trajectory)
+            reason = trajectory.error or ("the prompt is too long" if is_full else "unscored reward")
+            self._check_error_rate(reason)
+        raise RolloutError(f"{attempt.trajectory_id} was the last attempt, lost to: {reason}")
 
-    async def _settle_one(self) -> None:
-        """Wait for the next trajectory to end, or for one to overstay."""
-        oldest = next(iter(self._running), None)
+    async def _play_or_abandon(self, start: Start) -> Trajectory:
+        """What `play` gives; one that passed every deadline counts as lost, whether or not it can be stopped."""
+        task = asyncio.ensure_future(self._play(start))
         try:
-            async with asyncio.timeout_at(self._running[oldest].deadline if oldest else None):
-                seat, task = await self._ended.get()
-        except TimeoutError:
-            if oldest in self._running:
-                await self._abandon(oldest)
-            return
-        self._seat_ended(seat, task.result())
-
-    async def _abandon(self, task: asyncio.Task[Trajectory]) -> None:
-        """Count a trajectory that passed every deadline as lost, whether or not it can be stopped."""
-        seat = self._running.pop(task)
-        self.num_abandoned += not await stop(task)
-        start = self._start(seat)
-        reason = f"did not return within {self._plan.hard_seconds:g} s"
+            ended, _ = await asyncio.wait((task,), timeout=self._plan.hard_seconds)
+            if ended and not task.cancelled():
+                return task.result()
+        finally:
+            if not task.done():
+                self.num_abandoned += not await stop(task)
+        reason = "cancelled itself" if ended else f"did not return within {self._plan.hard_seconds:g} s"
         logger.warning("%s: %s", start.trajectory_id, reason)
-        lost = Trajectory(
+        return Trajectory(
             id=start.trajectory_id, task=start.task, prompt=(), turns=(), outcome=Outcome.INFRA_ERROR, error=reason
         )
-        self._seat_ended(seat, lost)
 
-    def _seat_ended(self, seat: _Seat, trajectory: Trajectory) -> None:
-        group = seat.group
-        self.num_ended += 1
-        if trajectory.scored:
-            group.scored[seat.number] = trajectory
-            if len(group.scored) == self._plan.group_size and not group.given_up:
-                self._complete.append(_close(group))
-            return
-        self.num_excluded += 1
-        group.excluded.append(trajectory)
-        self._check_error_rate(trajectory)
-        if seat.attempt + 1 < self._plan.max_attempts:
-            self._waiting.appendleft(_Seat(group, seat.number, seat.attempt + 1))
-        elif not group.given_up:
-            group.given_up = True
-            self.num_given_up += 1
-            logger.warning("task %s given up after %d attempts: %s", group.task.id, seat.attempt + 1, trajectory.error)
-
-    def _check_error_rate(self, last: Trajectory) -> None:
+    def _check_error_rate(self, last_reason: str) -> None:
+        """Have collecting stop where too much is lost."""
         rate = self.num_excluded / self.num_ended
-        if self.num_ended >= _MIN_ENDED_TO_JUDGE and rate > self._plan.max_error_rate:
-            raise RolloutError(
+        if self.num_ended >= _MIN_ENDED_TO_JUDGE and rate > self._plan.max_error_rate and not self._failure.done():
+            error = RolloutError(
                 f"{self.num_excluded} of {self.num_ended} trajectories were lost to failures of the machinery; the "
-                f"limit is a share of {self._plan.max_error_rate:g}. The last one: {last.error or 'unscored reward'}"
+                f"limit is a share of {self._plan.max_error_rate:g}. The last one: {last_reason}"
             )
+            self._failure.set_result(error)
 
     def _drop_stale(self, train_version: int) -> None:
         oldest = train_version - self._plan.max_policy_lag
-        fresh = [group for group in self._complete if _oldest_version(group) >= oldest]
+        fresh = [groups for groups in self._complete if _oldest_version(groups[0]) >= oldest]
         self.num_stale += len(self._complete) - len(fresh)
         self._complete = fresh
 
 
-def _close(group: _OpenGroup) -> Group:
-    return Group(
-        id=f"g{group.index:07d}",
-        task=group.task,
-        trajectories=tuple(group.scored[number] for number in sorted(group.scored)),
-        excluded=tuple(group.excluded),
-    )
+def _cause(task: asyncio.Task[list[Group]]) -> BaseException | None:
+    """What an exploration failed of; None where it did not."""
+    if task.cancelled():
+        return RolloutError("its explorer cancelled itself")
+    return _first(task.exception())
+
+
+def _first(error: BaseException | None) -> BaseException | None:
+    """The error, out of the groups that task groups make of it."""
+    if isinstance(error, BaseExceptionGroup):
+        return _first(cast(BaseExceptionGroup[BaseException], error).exceptions[0])
+    return error
 
 
 def _oldest_version(group: Group) -> int:
-    return min(turn.version for trajectory in group.trajectories for turn in trajectory.turns)
+    return min(turn.version for trajectory in group.trajectories for turn in trajectory.turns if turn.sampled)

@@ -44,6 +44,9 @@ class Renderer:
         self._after_turn: str = tail.removeprefix(tokenizer.decode([self.end_of_turn_id]))
         eos = tokenizer.eos_token_id
         self.stop_ids: tuple[int, ...] = tuple(dict.fromkeys([self.end_of_turn_id, *([] if eos is None else [eos])]))
+        self.num_tokens = len(tokenizer)  # that there are to choose from
+        opening = self._template((_QUESTION,), add_generation_prompt=True).rpartition(_QUESTION.text)[2]
+        self.opening_ids: tuple[int, ...] = self._encode_text(opening)  # between a user's text and the assistant's
         self._extension = lru_cache(maxsize=65536)(self._extend)
 
     def prompt(self, messages: Sequence[Message], tools: Sequence[ToolSchema] = ()) -> tuple[int, ...]:
@@ -67,6 +70,10 @@ class Renderer:
         text = self._template((_QUESTION, message))
         before = self._template((_QUESTION,), add_generation_prompt=True)
         return self._encode_text(text.removeprefix(before).removesuffix(self._after_turn))
+
+    def text_ids(self, text: str) -> tuple[int, ...]:
+        """The ids of a text by itself, without any template."""
+        return self._encode_text(text)
 
     def parse(self, ids: Sequence[int]) -> Message:
         """The message that sampled ids say."""

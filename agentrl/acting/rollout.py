@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from agentrl.acting.agent import Action, Agent, Conversation
 from agentrl.acting.deadline import within
@@ -42,6 +42,40 @@ class Limits:
     tools: ToolLimits = field(default_factory=ToolLimits)
 
 
+class Snapshot(NamedTuple):
+    """An environment after a turn."""
+
+    state: Any  # as Environment.snapshot gave it
+    context: tuple[Message, ...] | None  # what the turn's step replaced the conversation by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefix:
+    """The beginning of a trajectory, from which another one goes on."""
+
+    prompt: tuple[Message, ...]
+    turns: tuple[Turn, ...]  # at least one, each with its origin
+    notes: tuple[Message, ...] = ()  # said to the agent after the last turn's observation
+
+    @classmethod
+    def of(cls, trajectory: Trajectory, num_turns: int) -> Self:
+        """The first turns of a trajectory; never its last one, which has earned what the whole of it was worth.
+
+        Raises:
+            ValueError: There are not so many turns before the last one, or none is asked for.
+        """
+        if not 0 < num_turns < len(trajectory.turns):
+            raise ValueError(f"{trajectory.id} has {len(trajectory.turns)} turns; {num_turns} are no beginning of it.")
+        turns = trajectory.turns[:num_turns]
+        origins = [turn.origin or f"{trajectory.id}/{number}" for number, turn in enumerate(turns)]
+        own = tuple(replace(turn, origin=origin) for turn, origin in zip(turns, origins, strict=True))
+        return cls(prompt=trajectory.prompt, turns=own)
+
+    def as_context(self, *notes: Message) -> Self:
+        """The same, for the policy to read and not to be trained on, with these notes behind it."""
+        return replace(self, turns=tuple(replace(turn, sampled=False) for turn in self.turns), notes=notes)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """Where a trajectory starts."""
@@ -49,6 +83,10 @@ class Start:
     task: Task
     trajectory_id: str
     seed: int  # of everything random on the agent's side
+    prefix: Prefix | None = None  # what has happened already; None: nothing, it starts with the reset
+    snapshots: dict[str, Snapshot] | None = None  # is filled, where the environment offers it, with its state after
+    # each turn under the turn's origin; a prefix whose last turn is in it is restored, any other one played again
+    agent: Agent | None = None  # who acts; None: the stage's agent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +132,7 @@ class _Episode:
         self._conversation: Conversation | None = None
         self._prompt: tuple[Message, ...] = ()
         self._turns: list[Turn] = []
+        self._num_given = 0  # of the turns: those of the prefix
         self._rewards: dict[str, float | None] = {}
 
     async def play(self) -> None:
@@ -107,28 +146,78 @@ class _Episode:
         )
         system = (Message("system", suite.system_prompt),) if suite.system_prompt else ()
         messages = self._prompt = system + as_messages(observation)
-        conversation = self._conversation = self._stage.agent.start(
-            environment, self._start.trajectory_id, self._start.seed
-        )
-        num_invalid, rewrite = 0, False
+        agent = self._start.agent or self._stage.agent
+        conversation = self._conversation = agent.start(environment, self._start.trajectory_id, self._start.seed)
+        context = None
+        if self._start.prefix:
+            messages, context = await self._resume(self._start.prefix, environment, conversation)
         while True:
-            turn, step = await self._turn(environment, conversation, messages, rewrite)
+            turn, step = await self._turn(environment, conversation, messages, context is not None)
             if turn is None:
                 self.outcome = Outcome.TOKEN_LIMIT
                 return
             self._turns.append(turn)
-            num_invalid = 0 if turn.valid else num_invalid + 1
-            if step.terminated:
-                self.outcome = Outcome.FINISHED
-            elif len(self._turns) >= limits.max_turns:
-                self.outcome = Outcome.TURN_LIMIT
-            elif num_invalid >= limits.max_invalid_turns:
-                self.outcome = Outcome.PARSE_FAILURE
-            else:
-                rewrite = step.context is not None
-                messages = turn.observation if step.context is None else step.context
-                continue
+            ended = self._ended(step)
+            if ended:
+                self.outcome = ended
+                return
+            self._take_snapshot(environment, step)
+            context = step.context
+            messages = turn.observation if context is None else context
+
+    async def _resume(
+        self, prefix: Prefix, environment: Environment, conversation: Conversation
+    ) -> tuple[tuple[Message, ...], tuple[Message, ...] | None]:
+        """What is said next, and what the conversation is replaced by, after the turns that were taken already."""
+        name, last = f"{self._stage.suite.name}.restore", prefix.turns[-1]
+        if self._prompt != prefix.prompt:
+            raise EnvironmentFault(f"replay diverged: the reset said {self._prompt!r}, where it was {prefix.prompt!r}.")
+        snapshot = (self._start.snapshots or {}).get(last.origin or "")
+        if snapshot is None:
+            context = await self._replay(prefix, environment)
+        else:
+            with boundary(EnvironmentFault, name):
+                environment.restore(snapshot.state)
+            self._context.num_calls = sum(result.num_attempts > 0 for turn in prefix.turns for result in turn.results)
+            context = snapshot.context
+        conversation.resume(prefix.turns)
+        self._num_given = len(prefix.turns)
+        self._turns += (*prefix.turns[:-1], replace(last, observation=last.observation + prefix.notes))
+        return (last.observation if context is None else context) + prefix.notes, context
+
+    async def _replay(self, prefix: Prefix, environment: Environment) -> tuple[Message, ...] | None:
+        """What the last step replaced the conversation by, after all steps have gone as they went the first time."""
+        name, seconds, step = f"{self._stage.suite.name}.step", self._stage.limits.turn_seconds, Step()
+        for number, turn in enumerate(prefix.turns):
+            step = await _within(seconds, environment.step(turn.patch or turn.message), EnvironmentFault, name)
+            seen = as_messages(step.observation)
+            if seen != turn.observation or step.terminated:
+                raise EnvironmentFault(
+                    f"replay diverged at turn {number}: {name} answered {seen!r}, where it had answered "
+                    f"{turn.observation!r}. The same task and actions must give the same observations."
+                )
+        return step.context
+
+    def _ended(self, step: Step) -> Outcome | None:
+        """How the trajectory has ended, after a step; None where it goes on."""
+        limits, recent = self._stage.limits, self._turns[-self._stage.limits.max_invalid_turns :]
+        if step.terminated:
+            return Outcome.FINISHED
+        if len(self._turns) >= limits.max_turns:
+            return Outcome.TURN_LIMIT
+        if len(recent) == limits.max_invalid_turns and not any(turn.valid for turn in recent):
+            return Outcome.PARSE_FAILURE
+        return None
+
+    def _take_snapshot(self, environment: Environment, step: Step) -> None:
+        """Keep the state after a turn, where somebody asked for it and the environment offers it."""
+        if self._start.snapshots is None:
             return
+        with boundary(EnvironmentFault, f"{self._stage.suite.name}.snapshot"):
+            state = environment.snapshot()
+        if state is not None:
+            origin = f"{self._start.trajectory_id}/{len(self._turns) - 1}"
+            self._start.snapshots[origin] = Snapshot(state, step.context)
 
     async def _turn(
         self, environment: Environment, conversation: Conversation, messages: tuple[Message, ...], rewrite: bool
@@ -141,16 +230,19 @@ class _Episode:
         if action is None:
             return None, Step()
         decided = perf_counter()
-        step = await _within(limits.turn_seconds, environment.step(action.message), EnvironmentFault, f"{name}.step")
+        carried_out = action.patch or action.message
+        step = await _within(limits.turn_seconds, environment.step(carried_out), EnvironmentFault, f"{name}.step")
         if not math.isfinite(step.reward):
             raise EnvironmentFault(f"{name}.step: the reward is {step.reward!r}; it must be a finite number.")
         turn = _make_turn(action, step, state_key=key, seconds=(decided - asked, perf_counter() - decided))
+        if action.patch:
+            return replace(turn, reward=0.0), step  # what was earned is the expert's
         parts = await score_turn(environment, turn, self._start.task)
         return (replace(turn, reward=turn.reward + sum(parts.values()), rewards=parts) if parts else turn), step
 
     async def score(self) -> None:
-        """Ask for the rewards of the whole trajectory, and add them to its last turn."""
-        if self._environment is None or not self._turns:
+        """Ask for the rewards of the whole trajectory, and add them to its last turn, unless that was an expert's."""
+        if self._environment is None or len(self._turns) == self._num_given or self._turns[-1].patch:
             return
         judged = score_trajectory(self._environment, self.trajectory())
         self._rewards = await _within(self._stage.limits.turn_seconds, judged, GraderError, "rewards")
@@ -173,13 +265,14 @@ class _Episode:
             await self._context.close(seconds)
 
     def trajectory(self) -> Trajectory:
-        """What has happened so far."""
-        total = sum(turn.reward for turn in self._turns)
+        """What has happened so far; without any turn as long as the agent took none of its own."""
+        turns = self._turns if len(self._turns) > self._num_given else []
+        total = sum(turn.reward for turn in turns)
         return Trajectory(
             id=self._start.trajectory_id,
             task=self._start.task,
             prompt=self._prompt,
-            turns=tuple(self._turns),
+            turns=tuple(turns),
             outcome=self.outcome,
             rewards=self._rewards,
             success=self.outcome.scored and total >= self._stage.suite.success_reward,
@@ -209,6 +302,8 @@ def _make_turn(action: Action, step: Step, *, state_key: str | None, seconds: tu
         logprobs=completion.logprobs if completion else (),
         entropies=completion.entropies if completion else (),
         opens_sequence=action.opens_sequence,
+        matched=action.matched,
+        patch=action.patch,
         version=completion.version if completion else 0,
         engine_seconds=seconds[0],
         environment_seconds=seconds[1],

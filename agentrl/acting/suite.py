@@ -97,6 +97,8 @@ class Suite:
     system_prompt: str | None = None
     parser: str = "hermes"  # how the model's text becomes a message: a name in agentrl.acting.parsers
     lexicon: Iterable[str] = ()  # words and phrases that a tokenizer trained for this suite keeps whole
+    answers: Callable[[Task], Sequence[str]] | None = None  # what a task turns on, each in words that are right by
+    # themselves; for algorithms that ask what the policy believes. None: the suite knows none
     card: str = ""  # the MDP card, Markdown
 
     def tasks(self, split: str) -> Sequence[Task]:

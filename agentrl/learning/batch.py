@@ -45,6 +45,7 @@ class Batch:
     process_reward_T: Tensor | None = None  # beta x log ratio of a process reward model to who sampled; 0 off-action
     information_gain_U: Tensor | None = None  # how much the turn raised the belief in the answer; 0 on a last turn
     origin_U: Tensor | None = None  # int64  equal iff the turns are copies, in several branches, of one decision
+    matched_U: Tensor | None = None  # bool   False where the turn was not what an expert would have done
     success_B: Tensor | None = None  # bool   solved, by the suite's criterion
     answer_B: Tensor | None = None  # int64  equal iff the trajectories' last messages are
     prior_value_B: Tensor | None = None  # f64  the return that the task's past promised
@@ -53,6 +54,10 @@ class Batch:
     prior_count_B: Tensor | None = None  # f64  how many groups that past holds
     advantage_T: Tensor | None = None  # filled by credit, on the whole collected batch; 0 off-action
     weight_T: Tensor | None = None  # filled by aggregation, on the batch of one optimizer step; 0 off-action
+    bound_low_T: Tensor | None = None  # the least ratio that counts; filled by a survey, as are those that follow
+    bound_high_T: Tensor | None = None  # the largest one
+    kept_T: Tensor | None = None  # bool   the token's surrogate counts
+    penalized_T: Tensor | None = None  # bool   the token's surrogate costs something even without an advantage
 
     @property
     def num_groups(self) -> int:
@@ -155,19 +160,20 @@ def split(batch: Batch, max_tokens: int) -> list[Batch]:
     Raises:
         ValueError: `max_tokens` is not positive.
     """
-    if max_tokens < 1:
-        raise ValueError(f"max_tokens must be at least 1; got {max_tokens}.")
-    num_tokens_S = segment_count(batch.sequence_T, batch.num_sequences)
-    lengths = [int(num_tokens) for num_tokens in num_tokens_S.cpu()]
-    parts: list[list[int]] = []
-    room = 0
-    for sequence in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        if not parts or lengths[sequence] > room:
-            parts.append([])
-            room = max_tokens
-        parts[-1].append(sequence)
-        room -= lengths[sequence]
+    lengths = _sequence_lengths(batch)
+    parts = _fill(sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True), lengths, max_tokens)
     return _select(batch, batch.sequence_U, [torch.tensor(sorted(part)) for part in parts])
+
+
+def consecutive(batch: Batch, max_tokens: int) -> list[Batch]:
+    """As `split`, with the sequences left in their order: columns computed part by part lie end to end in the batch's.
+
+    Raises:
+        ValueError: `max_tokens` is not positive.
+    """
+    lengths = _sequence_lengths(batch)
+    parts = _fill(range(len(lengths)), lengths, max_tokens)
+    return _select(batch, batch.sequence_U, [torch.tensor(part) for part in parts])
 
 
 def minibatches(batch: Batch, num: int, seed: int = 0) -> list[Batch]:
@@ -191,11 +197,14 @@ def drop_idle(batch: Batch) -> Batch:
     """The batch without the sequences in which no token has both an advantage and a weight.
 
     Their gradient is 0, so they need no forward pass, unless a term that does not depend on the advantage (KL, entropy)
-    is part of the loss. What is left may be empty.
+    is part of the loss; tokens that a survey has marked for such a term are not idle. What is left may be empty.
     """
     assert batch.advantage_T is not None, "drop_idle() needs advantages"
     assert batch.weight_T is not None, "drop_idle() needs weights"
-    busy_T = (batch.advantage_T != 0) & (batch.weight_T != 0)
+    moved_T = batch.advantage_T != 0
+    if batch.penalized_T is not None:
+        moved_T = moved_T | batch.penalized_T
+    busy_T = moved_T & (batch.weight_T != 0)
     busy_S = segment_sum(busy_T, batch.sequence_T, batch.num_sequences) > 0
     return _select(batch, batch.sequence_U, [busy_S.nonzero().squeeze(1)])[0]
 
@@ -250,6 +259,8 @@ def _turn_columns(turns: Sequence[Turn]) -> dict[str, Tensor]:
     }
     if any(turn.state_key is not None for turn in turns):
         columns["state_key_U"] = _numbers(turn.state_key for turn in turns)
+    if any(turn.matched is not None for turn in turns):
+        columns["matched_U"] = torch.tensor([turn.matched is not False for turn in turns])
     return columns
 
 
@@ -293,6 +304,25 @@ def _index(counts: Sequence[int]) -> Tensor:
 
 def _num(index_N: Tensor) -> int:
     return int(index_N[-1]) + 1 if index_N.numel() else 0
+
+
+def _sequence_lengths(batch: Batch) -> list[int]:
+    return [int(num_tokens) for num_tokens in segment_count(batch.sequence_T, batch.num_sequences).cpu()]
+
+
+def _fill(order: Iterable[int], lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
+    """The sequences in that order, in parts of at most `max_tokens` tokens."""
+    if max_tokens < 1:
+        raise ValueError(f"max_tokens must be at least 1; got {max_tokens}.")
+    parts: list[list[int]] = []
+    room = 0
+    for sequence in order:
+        if not parts or lengths[sequence] > room:
+            parts.append([])
+            room = max_tokens
+        parts[-1].append(sequence)
+        room -= lengths[sequence]
+    return parts
 
 
 def _columns(batch: Batch) -> dict[str, Tensor]:

@@ -6,7 +6,8 @@ import random
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import numpy
 import torch
@@ -16,6 +17,34 @@ from agentrl.learning.trainer import Trainer
 
 _PARTIAL = ".partial"
 _PREFIX = "step-"
+_PARTS = "parts"
+
+
+class Resumable(Protocol):
+    """A part of a run, beside its trainer, that goes on where it stopped."""
+
+    def save(self, directory: Path) -> None:
+        """Write what it takes to go on into an empty directory."""
+        ...
+
+    def load(self, directory: Path) -> None:
+        """Go on from what `save` wrote."""
+        ...
+
+
+NO_PARTS: Mapping[str, Resumable] = MappingProxyType({})
+
+
+def save_trainer(trainer: Trainer, directory: Path) -> None:
+    """Write a policy and what else it takes to go on training it."""
+    trainer.policy.save(directory / "policy")
+    torch.save(trainer.state_dict(), directory / "trainer.pt")
+
+
+def load_trainer(trainer: Trainer, directory: Path) -> None:
+    """Go on from what `save_trainer` wrote."""
+    trainer.policy.load_weights(directory / "policy")
+    trainer.load_state_dict(torch.load(directory / "trainer.pt", map_location="cpu", weights_only=True))
 
 
 class Checkpoints:
@@ -34,8 +63,8 @@ class Checkpoints:
         self._run_id = run_id
         self._keep = keep
 
-    def save(self, trainer: Trainer, state: Mapping[str, Any]) -> Path:
-        """The directory of a new checkpoint, of the trainer, the random generators and the run's own JSON `state`.
+    def save(self, trainer: Trainer, state: Mapping[str, Any], parts: Mapping[str, Resumable] = NO_PARTS) -> Path:
+        """The directory of a new checkpoint: of trainer, random generators, the run's own JSON `state`, other parts.
 
         It appears under its name only when every byte is on the disk; what a crash leaves behind is ignored.
         """
@@ -43,9 +72,11 @@ class Checkpoints:
         partial = final.with_name(final.name + _PARTIAL)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        trainer.policy.save(partial / "policy")
-        training = {"trainer": trainer.state_dict(), "generators": _tensor_generators()}
-        torch.save(training, partial / "training.pt")
+        save_trainer(trainer, partial)
+        torch.save(_tensor_generators(), partial / "generators.pt")
+        for name, part in parts.items():
+            (partial / _PARTS / name).mkdir(parents=True)
+            part.save(partial / _PARTS / name)
         run = {"run_id": self._run_id, "state": dict(state), "generators": _plain_generators()}
         (partial / "run.json").write_text(json.dumps(run), encoding="utf-8")
         _flush(partial)
@@ -66,8 +97,8 @@ class Checkpoints:
         """The newest checkpoint; None where there is none."""
         return next(reversed(self.all()), None)
 
-    def restore(self, path: Path, trainer: Trainer) -> dict[str, Any]:
-        """The run's own state; trainer, policy and random generators go on from where they were.
+    def restore(self, path: Path, trainer: Trainer, parts: Mapping[str, Resumable] = NO_PARTS) -> dict[str, Any]:
+        """The run's own state; trainer, policy, random generators and the other parts go on from where they were.
 
         Raises:
             ConfigError: It is no checkpoint, or one of another run, or of another model or optimizer.
@@ -79,12 +110,13 @@ class Checkpoints:
                 "own directory, or start a new one in an empty directory."
             )
         try:
-            trainer.policy.load_weights(path / "policy")
-            training = torch.load(path / "training.pt", map_location="cpu", weights_only=True)
-            trainer.load_state_dict(training["trainer"])
+            load_trainer(trainer, path)
+            for name, part in parts.items():
+                part.load(path / _PARTS / name)
+            generators = torch.load(path / "generators.pt", map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise ConfigError(f"The checkpoint {path} does not fit this run: {error}") from error
-        _set_generators(training["generators"], run["generators"])
+        _set_generators(generators, run["generators"])
         return run["state"]
 
 

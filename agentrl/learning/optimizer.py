@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import nn
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW, Muon
 
 from agentrl.errors import ConfigError
@@ -41,6 +42,28 @@ class Optimizer:
         """Go on from what `state_dict` gave."""
         for part, stored in zip(self._parts, state["parts"], strict=True):
             part.load_state_dict(stored)
+
+
+def apply_gradients(
+    optimizer: Optimizer, parameters: Iterable[nn.Parameter], *, max_norm: float, factor: float = 1.0
+) -> tuple[float, bool]:
+    """The norm of the gradients that have been added up, and whether they were applied; they are dropped after that.
+
+    They are not applied where there are none, or where they are not finite.
+
+    Args:
+        optimizer: Of the parameters.
+        parameters: Whose gradients they are.
+        max_norm: They are scaled down to this norm.
+        factor: Of the learning rates.
+    """
+    owners = [value for value in parameters if value.grad is not None]
+    norm = clip_grad_norm_(owners, max_norm).item() if owners else 0.0
+    applied = bool(owners) and norm < float("inf")  # False for a norm that is no number
+    if applied:
+        optimizer.step(factor)
+    optimizer.zero_grad()
+    return norm, applied
 
 
 def adamw(

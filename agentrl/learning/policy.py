@@ -13,7 +13,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from agentrl.errors import ConfigError
 from agentrl.learning.batch import Batch
-from agentrl.learning.packed import ATTENTION, packing
+from agentrl.learning.branches import Branches
+from agentrl.learning.packed import ATTENTION, Packing, packing
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
 _MAX_LOGITS = 2**26  # elements that exist at a time
@@ -112,31 +113,59 @@ class Policy:
         index_N = wanted_T.nonzero().squeeze(1)
         if bool((batch.position_T[index_N] == 0).any()):
             raise ValueError("The first token of a sequence has no log-probability; leave it out of action_T and at_T.")
-        hidden_ND = self._hidden(batch.token_T, batch.position_T).index_select(0, index_N - 1)
-        hidden_parts, target_parts = hidden_ND.split(self._chunk), batch.token_T[index_N].split(self._chunk)
-        scores = [
-            self._score(hidden, target, temperature, entropy)
-            for hidden, target in zip(hidden_parts, target_parts, strict=True)
-        ]
-        zero_T = torch.zeros(batch.token_T.shape, dtype=scores[0][0].dtype, device=index_N.device)
-        logprob_T = zero_T.index_put((index_N,), torch.cat([logprob_N for logprob_N, _ in scores]))
-        if not entropy:
-            return PolicyOutput(logprob_T, None)
-        return PolicyOutput(logprob_T, zero_T.index_put((index_N,), torch.cat([entropy_N for _, entropy_N in scores])))
+        hidden_ND = self.hidden(batch).index_select(0, index_N - 1)
+        logprob_N, entropy_N = self._scores(hidden_ND, batch.token_T[index_N], temperature, entropy)
+        zero_T = torch.zeros(batch.token_T.shape, dtype=logprob_N.dtype, device=index_N.device)
+        logprob_T = zero_T.index_put((index_N,), logprob_N)
+        return PolicyOutput(logprob_T, zero_T.index_put((index_N,), entropy_N) if entropy else None)
+
+    def branch_logprobs(
+        self, batch: Batch, branches: Branches, *, temperature: float = 1.0, at_N: Tensor | None = None
+    ) -> Tensor:
+        """Log-probability of each token of the branches, given its sequence up to the stem and its branch so far.
+
+        Args:
+            batch: Whole sequences.
+            branches: What goes on from their tokens.
+            temperature: As in `logprobs`.
+            at_N: Bool: the tokens to look at; the others' is 0.
+
+        Shapes: returns [N], nats.
+        """
+        hidden_RD = self._hidden(
+            torch.cat([batch.token_T, branches.token_N]),
+            torch.cat([batch.position_T, branches.position_N(batch.position_T)]),
+            packing(batch.position_T, branches),
+        )
+        at_N = torch.ones_like(branches.token_N, dtype=torch.bool) if at_N is None else at_N
+        hidden_ND = hidden_RD.index_select(0, branches.previous_N(batch.num_tokens)[at_N])
+        logprob_N, _ = self._scores(hidden_ND, branches.token_N[at_N], temperature, entropy=False)
+        return torch.zeros(at_N.shape, dtype=logprob_N.dtype, device=at_N.device).masked_scatter(at_N, logprob_N)
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """The last layer's states, from which everything is predicted that follows a token.
+
+        Shapes: returns [T, D].
+        """
+        return self._hidden(batch.token_T, batch.position_T, packing(batch.position_T))
 
     @property
     def _chunk(self) -> int:
         config: Any = self.model.config.get_text_config()
         return max(1, _MAX_LOGITS // config.vocab_size)
 
-    def _hidden(self, token_T: Tensor, position_T: Tensor) -> Tensor:
+    def _hidden(self, token_T: Tensor, position_T: Tensor, layout: Packing) -> Tensor:
         output = self._body(
-            input_ids=token_T.unsqueeze(0),
-            position_ids=position_T.unsqueeze(0),
-            use_cache=False,
-            packing=packing(position_T),
+            input_ids=token_T.unsqueeze(0), position_ids=position_T.unsqueeze(0), use_cache=False, packing=layout
         )
         return output.last_hidden_state[0]
+
+    def _scores(self, hidden_ND: Tensor, target_N: Tensor, temperature: float, entropy: bool) -> tuple[Tensor, Tensor]:
+        """Log-probabilities and entropies, chunk by chunk."""
+        parts = zip(hidden_ND.split(self._chunk), target_N.split(self._chunk), strict=True)
+        scores = [self._score(hidden, target, temperature, entropy) for hidden, target in parts]
+        logprobs, entropies = zip(*scores, strict=True)
+        return torch.cat(logprobs), torch.cat(entropies)
 
     def _score(self, hidden_ND: Tensor, target_N: Tensor, temperature: float, entropy: bool) -> tuple[Tensor, Tensor]:
         """Log-probabilities and entropies; a full chunk is computed again in the backward pass instead of kept."""
@@ -166,7 +195,7 @@ class Policy:
         expected_TV = torch.cat([self.model(input_ids=part, use_cache=False).logits[0] for part in parts])
         try:
             self.model.set_attn_implementation(ATTENTION)
-            actual_TV: Tensor = self._head(self._hidden(token_T, position_T))
+            actual_TV: Tensor = self._head(self._hidden(token_T, position_T, packing(position_T)))
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{type(self.model).__name__} does not take agentrl's attention: {error}") from error
         tolerance = 1e-3 if expected_TV.dtype.itemsize >= 4 else 5e-2

@@ -91,6 +91,15 @@ def renumber(key_N: Tensor) -> Tensor:
     return torch.empty_like(key_N).index_copy_(0, order_N, segment_first(sorted_N).cumsum(0) - 1)
 
 
+def segment_order(x_N: Tensor, index_N: Tensor) -> Tensor:
+    """The order in which the segments come one after the other, and in each the elements from the least to the largest.
+
+    Shapes: x_N [N], index_N [N] int64; returns [N] int64, into N.
+    """
+    by_value_N = x_N.argsort(stable=True)
+    return by_value_N[index_N[by_value_N].argsort(stable=True)]
+
+
 def discounted_sum(x_N: Tensor, index_N: Tensor, discount: float) -> Tensor:
     """Each element plus `discount` times the discounted sum from the next element of its segment on.
 

@@ -22,6 +22,7 @@ from agentrl.trajectory import CallStatus, StoredTrajectory, ToolResult, Traject
 TRAJECTORIES = "trajectories.jsonl"
 _MAX_CHARACTERS = 4000  # of one text; the rest is left out, and that is said
 _MAX_NEAR_IDS = 5
+_LEFT_OUT = " ... "
 _TAB_AND_NEWLINE = "\t\n"
 
 Choice: TypeAlias = Callable[[Sequence[StoredTrajectory]], Sequence[StoredTrajectory]]
@@ -113,7 +114,8 @@ def select(
         steps = ", ".join(str(number) for number in sorted({entry.step for entry in stored}))
         raise ConfigError(f"No trajectory of step {step} is stored; there are some of steps {steps or '(none)'}.")
     if trajectory_id is not None:
-        found = [entry for entry in kept if _is_called(entry, trajectory_id)]
+        found = [entry for entry in kept if entry.trajectory.id == trajectory_id]  # may begin the id of its retry
+        found = found or [entry for entry in kept if _is_called(entry, trajectory_id)]
         if not found:
             some = ", ".join(entry.trajectory.id for entry in kept[:_MAX_NEAR_IDS])
             raise ConfigError(f"No trajectory's or task's id begins with {trajectory_id!r}; there are {some}, ...")
@@ -138,7 +140,7 @@ def list_trajectories(stored: Iterable[StoredTrajectory]) -> Table:
             str(entry.step),
             Text(visible(trajectory.id)),
             Text(visible(trajectory.task.id)),
-            _outcome(trajectory),
+            outcome_text(trajectory),
             f"{trajectory.total_reward:g}",
             "" if advantage is None else f"{advantage:+.2f}",
             str(len(trajectory.turns)),
@@ -169,6 +171,16 @@ def visible(text: str) -> str:
     return "".join(char if char in _TAB_AND_NEWLINE or char.isprintable() else _written_out(char) for char in text)
 
 
+def one_line(turn: Turn, max_characters: int) -> str:
+    """What the model did in a turn, on one line: its calls, or else its text; cut in the middle where it is long."""
+    said = "; ".join(map(_call, turn.message.tool_calls)) or _content(turn.message.content)
+    text = visible(" ".join(said.split())) or "(empty)"
+    if len(text) <= max_characters:
+        return text
+    kept = max_characters - len(_LEFT_OUT)
+    return text[: kept - kept // 2] + _LEFT_OUT + text[len(text) - kept // 2 :]
+
+
 def _written_out(char: str) -> str:
     code = ord(char)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
@@ -178,7 +190,8 @@ def _is_called(entry: StoredTrajectory, beginning: str) -> bool:
     return entry.trajectory.id.startswith(beginning) or entry.trajectory.task.id.startswith(beginning)
 
 
-def _outcome(trajectory: Trajectory) -> Text:
+def outcome_text(trajectory: Trajectory) -> Text:
+    """How a trajectory ended."""
     style = "green" if trajectory.success else "yellow" if trajectory.scored else "bold red"
     return Text(f"{trajectory.outcome}{', success' if trajectory.success else ''}", style)
 
@@ -187,7 +200,9 @@ def _print_header(stored: StoredTrajectory, console: Console) -> None:
     trajectory = stored.trajectory
     versions = sorted({turn.version for turn in trajectory.turns})
     console.print(Rule(Text(visible(trajectory.id), "bold"), align="left"))
-    facts = Text.assemble(_outcome(trajectory), f"   return {trajectory.total_reward:g}{_parts(trajectory.rewards)}")
+    facts = Text.assemble(
+        outcome_text(trajectory), f"   return {trajectory.total_reward:g}{_parts(trajectory.rewards)}"
+    )
     console.print(facts)
     span = "" if not versions else f"   version {versions[0]}" + (f" to {versions[-1]}" if versions[1:] else "")
     counts = f"{len(trajectory.turns)} turns   {trajectory.num_action_tokens} tokens   {trajectory.seconds:.2f} s"

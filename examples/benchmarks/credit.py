@@ -32,6 +32,17 @@ def large_batch() -> Batch:
         group_B=torch.arange(NUM_TRAJECTORIES) // GROUP_SIZE,
         terminated_B=torch.ones(NUM_TRAJECTORIES, dtype=torch.bool),
         state_key_U=torch.randint(0, NUM_STATES, turn.shape, generator=generator),
+        origin_U=turn - (turn % NUM_TURNS < 10) * (turn // NUM_TURNS % 2) * NUM_TURNS,  # pairs share ten turns
+        matched_U=turn % 5 > 0,
+        information_gain_U=torch.rand(turn.numel(), generator=generator) * (turn % NUM_TURNS < NUM_TURNS - 1),
+        process_reward_T=torch.rand(token.shape, generator=generator) * (token % NUM_TOKENS >= 6),
+        value_T=torch.rand(token.shape, generator=generator) * (token % NUM_TOKENS >= 6),
+        entropy_T=torch.where(token % NUM_TOKENS >= 6, torch.rand(token.shape, generator=generator), 0),
+        answer_B=torch.arange(NUM_TRAJECTORIES) % 5,
+        prior_value_B=torch.full((NUM_TRAJECTORIES,), 25.0, dtype=torch.float64),
+        prior_mean_B=torch.full((NUM_TRAJECTORIES,), 25.0, dtype=torch.float64),
+        prior_std_B=torch.full((NUM_TRAJECTORIES,), 2.0, dtype=torch.float64),
+        prior_count_B=torch.full((NUM_TRAJECTORIES,), 3.0, dtype=torch.float64),
     )
 
 
@@ -44,7 +55,7 @@ def main() -> None:
             began = time.process_time()
             credit(batch)
             seconds.append(time.process_time() - began)
-        print(f"{name:<12} {min(seconds):.3f} s")
+        print(f"{name:<28} {min(seconds):.3f} s")
 
 
 if __name__ == "__main__":

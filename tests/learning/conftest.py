@@ -49,9 +49,17 @@ def build_groups(groups: TinyGroups) -> list[Group]:
 
 
 def build_batch(groups: TinyGroups) -> Batch:
-    """The packed groups, with log-probabilities in double precision."""
+    """The packed groups, with log-probabilities in double precision; models found nothing, every turn its expert's."""
     batch = pack(build_groups(groups))
-    return replace(batch, sampled_logprob_T=batch.sampled_logprob_T.double())
+    nothing_T = torch.zeros(batch.num_tokens, dtype=torch.float64)
+    columns = {
+        "sampled_logprob_T": batch.sampled_logprob_T.double(),
+        "value_T": nothing_T,
+        "process_reward_T": nothing_T,
+        "information_gain_U": torch.zeros(batch.num_turns, dtype=torch.float64),
+        "matched_U": torch.ones(batch.num_turns, dtype=torch.bool) if batch.matched_U is None else batch.matched_U,
+    }
+    return replace(batch, **columns)
 
 
 @pytest.fixture(scope="session")

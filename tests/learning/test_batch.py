@@ -70,6 +70,13 @@ def test_entropies_are_kept_when_every_turn_has_them(tiny_groups):
     assert pack(tiny_groups([[[with_entropy, 0.0]]])).entropy_T is None
 
 
+def test_a_turn_of_which_no_expert_was_asked_counts_as_one_that_matched(tiny_groups):
+    batch = pack(tiny_groups([[[{"matched": False}, {"matched": True}, 0.0]]]))
+    assert batch.matched_U is not None
+    assert batch.matched_U.tolist() == [False, True, True]
+    assert pack(tiny_groups([[[0.0]]])).matched_U is None
+
+
 def test_a_turn_without_tokens_keeps_its_place(tiny_groups):
     batch = pack(tiny_groups([[[1.0, {"reward": 2.0, "num_context": 0, "num_actions": 0}, 3.0]]]))
     assert batch.turn_T.tolist() == [0, 0, 2, 2]

@@ -127,7 +127,7 @@ def test_what_a_crash_left_half_written_is_ignored_and_written_anew(model_path: 
     train(trainer, 1)
     half = tmp_path / "step-00000001.partial"
     half.mkdir()
-    (half / "training.pt").write_bytes(b"half")
+    (half / "trainer.pt").write_bytes(b"half")
     assert checkpoints.latest() == whole
     assert checkpoints.save(trainer, {}).name == "step-00000001"
     assert not half.exists()

@@ -12,6 +12,7 @@ from agentrl.learning.segments import (
     segment_last,
     segment_max,
     segment_mean,
+    segment_order,
     segment_position,
     segment_std,
     segment_sum,
@@ -46,6 +47,11 @@ def test_first_last_and_position():
 
 def test_renumber_closes_the_gaps_and_keeps_the_order_of_the_keys():
     assert renumber(torch.tensor([7, 2, 7, 40, 2])).tolist() == [1, 0, 1, 2, 0]
+
+
+def test_segments_are_ordered_by_number_and_each_by_value():
+    assert segment_order(X, INDEX).tolist() == [1, 3, 0, 2, 4, 5]
+    assert segment_order(-X, INDEX).tolist() == [3, 1, 4, 2, 0, 5]
 
 
 def test_ranges_follow_each_other():

@@ -35,7 +35,7 @@ def gigpo(
     """Advantage of each turn: that of its trajectory within the group plus that of the turn among those in its state.
 
     Args:
-        batch: With `state_key_U`.
+        batch: With `state_key_U`; the annotator "similar_anchors" merges the keys of states that are alike.
         discount: Of the returns-to-go (gamma).
         step_weight: Of the second part (omega).
         std: Divide both parts by their standard deviations (the reference code's mean_std_norm; False is mean_norm).

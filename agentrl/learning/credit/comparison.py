@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from agentrl.learning.segments import segment_count, segment_mean, segment_std
+from agentrl.learning.segments import segment_count, segment_mean, segment_std, segment_sum
 
 NO_SPREAD = 1e-8  # a difference, or a standard deviation, below this is none
 
@@ -52,3 +52,26 @@ def leave_one_out(x_N: Tensor, index_N: Tensor, num: int) -> Tensor:
     peers = statistics(x_N, index_N, num)
     scale_M = peers.count_M.double() / (peers.count_M - 1).clamp(min=1)
     return relative(x_N, index_N, peers, std=False) * scale_M[index_N]
+
+
+def heard(x_N: Tensor, index_N: Tensor, num: int) -> Tensor:
+    """Which elements lie in a segment where any is not 0: those of which a comparison had something to say.
+
+    Shapes: x_N [N], index_N [N] int64; returns [N] bool.
+    """
+    return (segment_sum(x_N != 0, index_N, num) > 0)[index_N]
+
+
+def whiten(x_N: Tensor, count_N: Tensor, *, epsilon: float = 1e-8) -> Tensor:
+    """Each value minus the mean of the samples, over their standard deviation (unbiased; `epsilon` under the root).
+
+    Element n stands for count_N[n] equal samples. 0 where that is 0; everywhere, where the samples do not differ.
+
+    Shapes: x_N [N], count_N [N] of any number or bool type; returns [N] f64.
+    """
+    count_N = count_N.double()
+    num = count_N.sum().clamp(min=1)
+    difference_N = x_N - (count_N * x_N).sum() / num
+    variance = (count_N * difference_N.square()).sum() / (num - 1).clamp(min=1)
+    silent_N = (count_N == 0) | (variance < NO_SPREAD**2)
+    return torch.where(silent_N, 0, difference_N * (variance + epsilon).rsqrt())

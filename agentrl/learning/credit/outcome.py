@@ -1,14 +1,15 @@
 """Credit by a trajectory's whole return: every turn of it gets the same."""
 
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from agentrl.learning.batch import Batch
-from agentrl.learning.credit.comparison import leave_one_out, relative, statistics
+from agentrl.learning.credit.comparison import NO_SPREAD, leave_one_out, relative, statistics
 from agentrl.learning.credit.returns import return_to_go, trajectory_return
-from agentrl.learning.segments import segment_last, segment_sum
+from agentrl.learning.segments import segment_count, segment_last, segment_sum
 
 
 def reinforce(batch: Batch, *, discount: float = 1.0, to_go: bool = True) -> Tensor:
@@ -33,19 +34,79 @@ def rloo(batch: Batch) -> Tensor:
     return batch.turn_to_token(advantage_B[batch.trajectory_U])
 
 
-def grpo(batch: Batch, *, std: bool = True, epsilon: float = 1e-6) -> Tensor:
+def grpo(
+    batch: Batch,
+    *,
+    std: bool = True,
+    statistics_over: Literal["trajectories", "turns"] = "trajectories",
+    epsilon: float = 1e-6,
+) -> Tensor:
     """Advantage of each turn: its trajectory's return minus the group's mean, over the group's standard deviation.
 
-    With `std=False`, Dr.GRPO's: the difference is not divided.
+    A trajectory counts once, however many sequences it was rewritten into (Memory-as-Action's DCPO).
 
-    Shapes: returns advantage_T [T]; constant inside a trajectory, 0 off-action; sums to 0 over a group's trajectories.
+    Args:
+        batch: As collected.
+        std: Divide by the standard deviation; False is Dr.GRPO's.
+        statistics_over: What a group's mean and spread are taken over: its "trajectories", or their "turns" (that hold
+            a sampled token), so that long trajectories count more (the code of Flow-GRPO).
+        epsilon: Added to the standard deviation.
+
+    Shapes: returns advantage_T [T]; constant inside a trajectory, 0 off-action; sums to 0 over a group's trajectories,
+        or turns.
     Source: arXiv 2402.03300 section 4.1.2, 2503.20783 section 3; verl core_algos.py, compute_grpo_outcome_advantage.
+        Over turns: arXiv 2510.05592; AgentFlow daemon.py. Sequences: arXiv 2510.12635; MemAct core_algos.py.
     Differs: a group of one gives 0, where the reference code gives the raw return; so does one whose returns spread
         by less than 1e-8, where the reference code would divide rounding by `epsilon`.
     """
     return_B = trajectory_return(batch)
-    peers = statistics(return_B, batch.group_B, batch.num_groups)
+    if statistics_over == "turns":
+        acted_U = segment_count(batch.turn_T[batch.action_T], batch.num_turns) > 0
+        return_M, group_M = return_B[batch.trajectory_U[acted_U]], batch.group_U[acted_U]
+    else:
+        return_M, group_M = return_B, batch.group_B
+    peers = statistics(return_M, group_M, batch.num_groups)
     advantage_B = relative(return_B, batch.group_B, peers, std=std, epsilon=epsilon)
+    return batch.turn_to_token(advantage_B[batch.trajectory_U])
+
+
+def opo(batch: Batch) -> Tensor:
+    """Advantage of each turn: its trajectory's return minus the group's mean return, in which each token counts once.
+
+    That baseline has the least variance, if the gradients of tokens are independent and of one size.
+
+    Shapes: returns advantage_T [T]; constant inside a trajectory, 0 off-action; its sum over a group's tokens is 0.
+    Source: arXiv 2505.23585, section 3; verl core_algos.py, compute_opo_outcome_advantage.
+    Differs: a group of one gives 0, where the reference code gives the raw return.
+    """
+    return_B = trajectory_return(batch)
+    length_B = segment_count(batch.trajectory_T[batch.action_T], batch.num_trajectories)
+    length_G = segment_sum(length_B, batch.group_B, batch.num_groups).clamp(min=1)
+    mean_G = segment_sum(length_B * return_B, batch.group_B, batch.num_groups) / length_G
+    peers = statistics(return_B, batch.group_B, batch.num_groups)._replace(mean_M=mean_G)
+    advantage_B = relative(return_B, batch.group_B, peers, std=False)
+    return batch.turn_to_token(advantage_B[batch.trajectory_U])
+
+
+def gpg(batch: Batch, *, divisor: float = 1.0) -> Tensor:
+    """Advantage of each turn: its trajectory's return minus the group's mean, times trajectories per return not 0.
+
+    Of rewards 0 and 1: the fewer trajectories of the batch succeed, the larger the step.
+
+    Args:
+        batch: As collected.
+        divisor: Of every advantage (f_norm).
+
+    Shapes: returns advantage_T [T]; constant inside a trajectory, 0 off-action; sums to 0 over a group's trajectories.
+    Source: arXiv 2504.02546, section 3; verl core_algos.py, compute_gpg_outcome_advantage.
+    Differs: a group of one gives 0, where the reference code gives the raw return. As the reference code does, and
+        unlike the paper, the factor counts returns that are not 0, instead of trajectories whose group has a spread.
+    """
+    return_B = trajectory_return(batch)
+    peers = statistics(return_B, batch.group_B, batch.num_groups)
+    num_nonzero = (return_B.abs() >= NO_SPREAD).sum().clamp(min=1)
+    factor = batch.num_trajectories / num_nonzero / divisor
+    advantage_B = factor * relative(return_B, batch.group_B, peers, std=False)
     return batch.turn_to_token(advantage_B[batch.trajectory_U])
 
 

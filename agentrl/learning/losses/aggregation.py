@@ -82,6 +82,17 @@ def trajectory_mean_token_sum(batch: Batch) -> Tensor:
     return _mean_of_sums(batch, batch.trajectory_T, batch.num_trajectories)
 
 
+def trajectory_sum_token_mean(batch: Batch) -> Tensor:
+    """The sum over trajectories of the mean over their tokens: `trajectory_mean` without dividing by their number.
+
+    Shapes: returns weight_T [T]; 0 off-action.
+    Source: arXiv 2509.02333 (DCPO), "only token mean".
+    Differs: the authors' code has a mean over all tokens under that name, which is `token_mean`.
+    """
+    num_T = segment_count(batch.trajectory_T[batch.action_T], batch.num_trajectories).clamp(min=1)[batch.trajectory_T]
+    return _token_sum(batch) / num_T
+
+
 def constant(batch: Batch, *, norm_tokens: int = 1024) -> Tensor:
     """The mean over trajectories of the sum over their tokens, over `norm_tokens`: no length enters.
 

@@ -2,10 +2,18 @@
 
 The value that estimates best is not the one whose gradient is right: as a loss term under the policy's own samples,
 only k2's gradient is in expectation that of the divergence (k1's is 0, k3's is that of the divergence the other way
-round). The "+" forms have the value of one and the gradient of k2.
+round). The "+" forms have the value of one and the gradient of k2. Taken off the rewards instead, it is k1's value
+whose policy gradient is that of the divergence.
 """
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor
+
+from agentrl.errors import ConfigError
+from agentrl.learning.batch import Batch
+from agentrl.learning.segments import segment_sum
 
 _MAX_LOG_RATIO = 20.0
 _MAX_K3 = 10.0
@@ -64,6 +72,30 @@ def k3_plus(logprob_T: Tensor, reference_logprob_T: Tensor) -> Tensor:
     Source: verl core_algos.py, kl_penalty, "k3+".
     """
     return _with_gradient_of_k2(k3(logprob_T, reference_logprob_T), logprob_T, reference_logprob_T)
+
+
+def penalized_reward(batch: Batch, kl: Callable[[Tensor, Tensor], Tensor], coefficient: float) -> Tensor:
+    """Each turn's reward less `coefficient` times the divergence from the reference over the tokens that it sampled.
+
+    Args:
+        batch: With `reference_logprob_T`; what it is compared with is `behavior_logprob_T`, the policy that sampled.
+        kl: The estimator; k1 is the one whose policy gradient is right here.
+        coefficient: Its factor (beta).
+
+    Raises:
+        ConfigError: The batch has no reference log-probabilities.
+
+    Shapes: returns reward_U [U] f64.
+    Source: arXiv 1909.08593, section 2; verl ray_trainer.py, apply_kl_penalty.
+    Differs: the divergence is a turn's as a whole, where the reference code takes each token's off that token's reward.
+    """
+    if batch.reference_logprob_T is None:
+        raise ConfigError(
+            "kl_in_reward is set, and the batch has no reference log-probabilities: annotate it with a reference "
+            "model, or set kl_coefficient = 0."
+        )
+    kl_T = torch.where(batch.action_T, kl(batch.behavior_logprob_T, batch.reference_logprob_T), 0).double()
+    return batch.reward_U - coefficient * segment_sum(kl_T, batch.turn_T, batch.num_turns)
 
 
 def _with_gradient_of_k2(value_T: Tensor, logprob_T: Tensor, reference_logprob_T: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ class LossSums:
     loss: Tensor  # weighted: adds up to the batch's loss
     surrogate: Tensor  # weighted
     num_tokens: Tensor
-    clipped: Tensor  # tokens with an advantage of which the surrogate took no gradient
+    clipped: Tensor  # tokens with an advantage of which the surrogate took no gradient; see `_num_clipped`
     old_kl: Tensor  # nats, minus the log ratio to the log-probabilities that the ratio compares with
     ratio_max: Tensor  # the one that is no sum
     kl: Tensor | None  # nats, from the reference; None where the loss has no such term
@@ -51,6 +51,20 @@ class LossSums:
         if self.entropy is not None:
             measured["learn/entropy"] = float(self.entropy) / num_tokens
         return measured
+
+
+def survey_metrics(batch: Batch) -> dict[str, float]:
+    """What is logged of the columns that a survey has filled: means over sampled tokens; nothing for absent columns."""
+    columns = {
+        "learn/bound_low": batch.bound_low_T,
+        "learn/bound_high": batch.bound_high_T,
+        "learn/kept_fraction": batch.kept_T,
+        "learn/penalized_fraction": batch.penalized_T,
+    }
+    num_tokens = max(int(batch.action_T.sum()), 1)
+    return {
+        name: float(column[batch.action_T].sum()) / num_tokens for name, column in columns.items() if column is not None
+    }
 
 
 def total_loss(
@@ -121,7 +135,13 @@ def _reference_kl(logprob_T: Tensor, batch: Batch, kl: Callable[[Tensor, Tensor]
 
 
 def _num_clipped(logprob_T: Tensor, batch: Batch, surrogate: Callable[[Tensor, Batch], Tensor]) -> Tensor:
-    """How many tokens have an advantage but no gradient: what clipping means, for whatever surrogate."""
+    """How many tokens have an advantage but no gradient: what clipping means, for whatever surrogate.
+
+    That is: what clipping or masking silences; tokens that a survey has not kept; all tokens of a unit that GSPO clips.
+    It is 0 for those that never silence one: `reinforce`, `cispo`, `minpro`, `kl_cov`, and, but for the dual clip,
+    `ce_gppo` and what `entropy_balanced_clip` does to advantages; and for the soft ones, `sapo` and `quadratic`, unless
+    a gradient happens to come out at 0.
+    """
     with torch.enable_grad():
         leaf_T = logprob_T.detach().requires_grad_()
         (gradient_T,) = torch.autograd.grad(surrogate(leaf_T, batch).sum(), leaf_T)

@@ -9,7 +9,7 @@ from agentrl.errors import ConfigError
 from agentrl.trajectory import Task
 from agentrl_environments.household.corpus import open_corpus
 from agentrl_environments.household.difficulty import ALFWORLD, Difficulty, difficulty_of
-from agentrl_environments.household.env import HouseholdText, HouseholdTools
+from agentrl_environments.household.env import HouseholdText, HouseholdTools, HouseOf
 from agentrl_environments.household.experts import SCRIPTS
 from agentrl_environments.household.house import House
 from agentrl_environments.household.houses import generate
@@ -57,12 +57,24 @@ def suite(
         system_prompt=TOOLS_SYSTEM_PROMPT if actions == "tools" and not row.is_compact else None,
         parser="hermes" if actions == "tools" else "plain",
         lexicon=lexicon_of(row),
+        answers=partial(_answers, house_of),
         card=(Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
     )
 
 
 def _generated_house(difficulty: Difficulty, task: Task) -> House:
     return generate(task.seed, difficulty)
+
+
+def _answers(house_of: HouseOf, task: Task) -> list[str]:
+    """Where each thing that the goal speaks of is at the start."""
+    house = house_of(task)
+    return [
+        f"{house.things[index].name} is {'in' if house.receptacles[place].openable else 'on'} "
+        f"{house.receptacles[place].name}"
+        for index in house.candidates
+        for place in house.things[index].receptacles
+    ]
 
 
 def _check_actions(actions: str, history: int | None) -> None:

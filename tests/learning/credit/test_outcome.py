@@ -1,10 +1,22 @@
+from functools import partial
+
 import pytest
 import torch
 
-from agentrl.learning.credit import CREDIT
-from agentrl.learning.credit.outcome import dapo, grpo, overlong_penalty, reinforce, rloo
+from agentrl.learning.credit.outcome import dapo, gpg, grpo, opo, overlong_penalty, reinforce, rloo
+from agentrl.learning.credit.whitened import reinforce_plus_plus, reinforce_plus_plus_baseline
 
-OFFICIAL = {"grpo": grpo, "grpo_vectorized": grpo, "dr_grpo": CREDIT["dr_grpo"], "rloo": rloo, "rloo_vectorized": rloo}
+OFFICIAL = {
+    "grpo": grpo,
+    "grpo_vectorized": grpo,
+    "dr_grpo": partial(grpo, std=False),
+    "rloo": rloo,
+    "rloo_vectorized": rloo,
+    "opo": opo,
+    "gpg": gpg,
+    "reinforce_plus_plus": reinforce_plus_plus,
+    "reinforce_plus_plus_baseline": partial(reinforce_plus_plus_baseline, whiten_silent=True),
+}
 
 
 def rows_to_groups(data):
@@ -22,15 +34,62 @@ def rows_to_groups(data):
 
 def test_the_official_advantages_are_matched(tiny_batch, vectors, agree):
     stored = vectors("outcome_advantages")
-    cases = [case for case in stored["cases"] if case["algorithm"] in OFFICIAL]
-    assert len(cases) == 14
-    for case in cases:
-        batch = tiny_batch(rows_to_groups(case["input"]))
+    assert len(stored["cases"]) == 30
+    for case in stored["cases"]:
+        credit, config, data = OFFICIAL[case["algorithm"]], case["config"], case["input"]
         expected = torch.tensor(case["expected"]["advantages"])
-        names = case["input"]["group_id"]
-        alone = torch.tensor([names.count(name) == 1 for name in names])
-        expected[alone] = 0.0  # the official code gives some groups of one their raw reward
-        agree(OFFICIAL[case["algorithm"]](batch), expected, stored["tolerance"])
+        alone = torch.tensor([data["group_id"].count(name) == 1 for name in data["group_id"]])
+        if case["algorithm"] == "reinforce_plus_plus":  # which knows no groups
+            credit = partial(credit, discount=config["gamma"])
+        elif case["algorithm"] != "reinforce_plus_plus_baseline" or alone.all():
+            expected[alone] = 0.0  # the official code gives some groups of one their raw reward
+        agree(credit(tiny_batch(rows_to_groups(data))), expected, stored["tolerance"])
+
+
+def test_the_official_advantages_of_flow_grpo_are_those_of_grpo_over_turns(tiny_batch, vectors, agree):
+    stored = vectors("flow_grpo")
+    for case in stored["cases"]:
+        half = case["config"]["score_dtype"] == "torch.bfloat16"
+        groups: dict[str, list] = {}
+        for trajectory in case["input"]["trajectories"]:
+            turns = [{"num_actions": tokens} for tokens in trajectory["turn_tokens"]]
+            turns[-1]["reward"] = trajectory["final_reward"]
+            groups.setdefault(trajectory["group_id"], []).append(turns)
+        batch = tiny_batch(list(groups.values()))
+        for over, expected in (
+            ("turns", [x for turns in case["expected"]["advantage_per_turn"] for x in turns]),
+            (
+                "trajectories",
+                torch.tensor(case["expected"]["for_comparison_trajectory_level_advantage"])[batch.trajectory_U],
+            ),
+        ):
+            expected_U = torch.as_tensor(expected)
+            expected_U[batch.group_U == 2] = 0.0  # a group of one, which the official code gives its raw reward
+            got_U = batch.token_to_turn(grpo(batch, statistics_over=over))
+            agree(got_U, expected_U, 2e-2 if half else stored["tolerance"])
+
+
+def test_a_turn_without_a_sampled_token_is_no_sample_of_statistics_over_turns(tiny_batch):
+    given = {"num_actions": 0}
+    batch = tiny_batch([[[given, given, 1.0], [0.0], [0.0]]])
+    without = tiny_batch([[[1.0], [0.0], [0.0]]])
+    got_U = batch.token_to_turn(grpo(batch, statistics_over="turns"))
+    assert got_U[2:].tolist() == without.token_to_turn(grpo(without)).tolist()
+
+
+def test_grpo_counts_a_trajectory_once_into_however_many_sequences_it_was_rewritten(tiny_batch, vectors, agree):
+    stored = vectors("variants_retyped")
+    (case,) = [case for case in stored["cases"] if case["algorithm"] == "MemAct DCPO"]
+    segments = case["input"]["segments"]
+    groups: dict[str, dict[str, list]] = {}
+    for segment in segments:
+        turns = groups.setdefault(segment["group_id"], {}).setdefault(segment["traj_id"], [])
+        turns.append({"opens_sequence": True, "reward": 0.0 if turns else segment["trajectory_reward"]})
+    batch = tiny_batch([list(group.values()) for group in groups.values()])
+    assert batch.num_sequences == len(segments)
+    expected = torch.tensor(case["expected"]["advantage_per_segment"])
+    expected[-2:] = 0.0  # a group of one
+    agree(batch.token_to_turn(grpo(batch, std=False)), expected, stored["tolerance"])
 
 
 def test_grpo_by_hand(tiny_batch):
@@ -45,6 +104,18 @@ def test_rloo_compares_with_the_others_alone(tiny_batch):
     assert batch.token_to_turn(rloo(batch)).tolist() == pytest.approx([2, -2.5, 0.5, 2, -2])
 
 
+def test_opo_takes_the_mean_over_tokens(tiny_batch):
+    batch = tiny_batch([[[{"reward": 1.0, "num_actions": 3}], [0.0]], [[5.0]]])
+    assert batch.token_to_turn(opo(batch)).tolist() == [0.25, -0.75, 0]
+
+
+def test_gpg_steps_further_where_few_succeed(tiny_batch):
+    batch = tiny_batch([[[1.0], [0.0]], [[0.0], [0.0]], [[0.0], [0.0]]])
+    assert batch.token_to_turn(gpg(batch)).tolist() == [3, -3, 0, 0, 0, 0]  # 6 trajectories, 1 success
+    assert batch.token_to_turn(gpg(batch, divisor=3.0)).tolist() == [1, -1, 0, 0, 0, 0]
+    assert not gpg(tiny_batch([[[0.0], [0.0]]])).any()
+
+
 def test_reinforce_gives_the_return_to_go_or_the_return(tiny_batch):
     batch = tiny_batch([[[1.0, 2.0, 4.0]], [[8.0]]])
     assert batch.token_to_turn(reinforce(batch)).tolist() == [7, 6, 4, 8]
@@ -52,7 +123,7 @@ def test_reinforce_gives_the_return_to_go_or_the_return(tiny_batch):
     assert batch.token_to_turn(reinforce(batch, to_go=False)).tolist() == [7, 7, 7, 8]
 
 
-@pytest.mark.parametrize("credit", [grpo, rloo])
+@pytest.mark.parametrize("credit", [grpo, rloo, opo, gpg, reinforce_plus_plus_baseline])
 def test_returns_that_are_equal_but_for_rounding_give_exactly_0(tiny_batch, credit):
     batch = tiny_batch([[[1.1, 2.2], [3.3], [2.2, 1.1], [3.3 + 1e-9]]])
     assert credit(batch).tolist() == [0.0] * batch.num_tokens

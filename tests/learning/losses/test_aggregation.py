@@ -32,6 +32,7 @@ def by_turn(tiny_batch, aggregation):
         ("turn_mean_token_sum", [1 / 4, 1 / 4, 1 / 4, 1 / 4, 0]),
         ("sequence_mean_token_sum", [1 / 3, 1 / 3, 1 / 3, 1 / 3, 0]),
         ("trajectory_mean_token_sum", [1 / 2, 1 / 2, 1 / 2, 1 / 2, 0]),
+        ("trajectory_sum_token_mean", [1 / 6, 1 / 6, 1 / 6, 1 / 4, 0]),
         ("constant", [1 / 2048, 1 / 2048, 1 / 2048, 1 / 2048, 0]),
     ],
 )

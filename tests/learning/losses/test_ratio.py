@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from agentrl.learning.losses import AGGREGATION, total_loss
-from agentrl.learning.losses.ratio import ppo_clip, reinforce
+from agentrl.learning.losses.ratio import ppo_clip, reinforce, signed_clip
 
 AXES = {  # of the official aggregations; a row is a trajectory, and one sequence
     "token-mean": ["token_mean"],
@@ -99,3 +99,16 @@ def test_a_surrogate_without_credit_says_what_is_missing(tiny_batch):
     batch = tiny_batch([[[0.0]]])
     with pytest.raises(AssertionError, match="assign credit before the loss"):
         ppo_clip(batch.sampled_logprob_T, batch)
+
+
+def test_the_loss_of_gpg_is_that_of_reinforce(official):
+    assert official("loss_misc_verl", lambda config: reinforce, "token_mean", prefix="gpg") == 1
+
+
+def test_advantages_count_by_their_sign(tiny_batch):
+    for sign, weight in ((1.0, 0.25), (-1.0, 2.0)):
+        batch, logprob_T = ratios(tiny_batch, 0.7, 1.0, 1.5, advantage=sign)
+        plain = values_and_gradients(ppo_clip(logprob_T, batch), logprob_T, batch)
+        weighed_T = signed_clip(logprob_T, batch, positive_weight=0.25, negative_weight=2.0)
+        for got, expected in zip(values_and_gradients(weighed_T, logprob_T, batch), plain, strict=True):
+            assert got == pytest.approx([weight * value for value in expected])

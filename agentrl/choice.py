@@ -1,0 +1,56 @@
+"""Choosing a part of a run by its name, in a table or by import, with its arguments checked before anything starts."""
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from agentrl.errors import ConfigError
+
+
+def choose(table: Mapping[str, Any], name: str, kind: str) -> Any:
+    """The entry of the table, or what "module:attribute" names.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if ":" not in name:
+        if name not in table:
+            raise ConfigError(f"There is no {kind} {name!r}. {hint(name, list(table))}")
+        return table[name]
+    module_name, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise ConfigError(f"{kind} = {name!r} names nothing that can be imported: {error}.") from error
+
+
+def checked_arguments(make: Any, arguments: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """The arguments, if `make` takes them by keyword, needs no others, and they are of the types that it declares.
+
+    Raises:
+        ConfigError: One is unknown, with the near misses, or of another type, or missing.
+    """
+    parameters = inspect.signature(make).parameters.values()
+    words = [word for word in parameters if word.kind is inspect.Parameter.KEYWORD_ONLY]
+    kinds = {word.name: word.annotation for word in words}
+    for key, value in arguments.items():
+        if key not in kinds:
+            raise ConfigError(f"{what} takes no argument {key!r}. {hint(key, list(kinds))}")
+        try:
+            TypeAdapter(kinds[key]).validate_python(value, strict=True)
+        except ValidationError as error:
+            raise ConfigError(f"{what}: {key} = {value!r}: {error.errors()[0]['msg']}.") from error
+    for word in words:
+        if word.default is word.empty and word.name not in arguments:
+            raise ConfigError(f"{what} needs the argument {word.name!r}.")
+    return dict(arguments)
+
+
+def hint(word: str, known: list[str]) -> str:
+    """What may have been meant by a word that is not known."""
+    near = get_close_matches(word, known)
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {', '.join(known) or 'none'}."
