@@ -178,7 +178,9 @@ class Policy:
         self, hidden_ND: Tensor, target_N: Tensor, temperature: float, entropy: bool
     ) -> tuple[Tensor, Tensor]:
         logits_NV: Tensor = self._head(hidden_ND)
-        logits_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32)) / temperature
+        logits_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32))
+        if temperature != 1:  # a pass over the largest tensor there is
+            logits_NV = logits_NV / temperature
         log_NV = logits_NV.log_softmax(-1)
         logprob_N = log_NV.gather(1, target_N[:, None]).squeeze(1)
         if not entropy:

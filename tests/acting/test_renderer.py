@@ -169,3 +169,16 @@ async def test_a_script_with_a_renderer_writes_the_same_ledger_as_an_engine_woul
         assert played.context_ids == sampled.context_ids
         assert played.completion.ids == sampled.completion.ids
         assert played.message == sampled.message
+
+
+def test_a_prompt_ends_with_what_opens_the_assistants_message(renderer):
+    ids = renderer.prompt([Message("system", "Be brief."), Message("user", "Where is it?")])
+    assert ids[-len(renderer.opening_ids) :] == renderer.opening_ids
+    assert renderer.text(renderer.opening_ids) == "<|im_end|>\n<|im_start|>assistant\n"
+    hint = renderer.text_ids(" Found mug 1.")
+    told = renderer.prompt([Message("system", "Be brief."), Message("user", "Where is it? Found mug 1.")])
+    assert renderer.text((*ids[: -len(renderer.opening_ids)], *hint, *renderer.opening_ids)) == renderer.text(told)
+
+
+def test_a_text_by_itself_gets_no_template(renderer):
+    assert renderer.text(renderer.text_ids("mug 1 is in it")) == "mug 1 is in it"

@@ -1,9 +1,10 @@
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import pytest
 import torch
 
-from agentrl.learning.batch import Batch, drop_idle, minibatches, pack, split
+from agentrl.learning.batch import Batch, consecutive, drop_idle, minibatches, pack, split
 from agentrl.messages import Message
 from agentrl.trajectory import Group, Outcome, Task, Trajectory, Turn
 
@@ -142,9 +143,20 @@ def test_one_part_is_the_batch_itself(tiny_batch):
     assert same(part, batch)
 
 
-def test_a_limit_of_nothing_is_refused(tiny_batch):
+@pytest.mark.parametrize("max_tokens", [1, 6, 9, 13, 1000])
+def test_consecutive_parts_lie_end_to_end_in_the_batch(tiny_batch, max_tokens):
+    batch = tiny_batch([[REWRITTEN, [1.0]], [[2.0, 3.0, 4.0]]])
+    parts = consecutive(batch, max_tokens)
+    for column in ("token_T", "position_T", "sampled_logprob_T", "action_T", "reward_U", "version_U"):
+        assert torch.equal(torch.cat([getattr(part, column) for part in parts]), getattr(batch, column))
+    assert all(part.num_tokens <= max_tokens or part.num_sequences == 1 for part in parts)
+    assert all(one.num_tokens + int((two.sequence_T == 0).sum()) > max_tokens for one, two in pairwise(parts))
+
+
+@pytest.mark.parametrize("cut", [split, consecutive])
+def test_a_limit_of_nothing_is_refused(tiny_batch, cut):
     with pytest.raises(ValueError, match="max_tokens must be at least 1; got 0"):
-        split(tiny_batch([[[0.0]]]), 0)
+        cut(tiny_batch([[[0.0]]]), 0)
 
 
 def test_minibatches_deal_out_whole_trajectories_once_each(tiny_batch):

@@ -153,6 +153,31 @@ def test_a_checkpoint_of_another_model_or_optimizer_is_refused(model_path: Path,
         checkpoints.restore(path, make_trainer(model_path, "adamw"))
 
 
+class Counter:
+    """A part of a run that counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def save(self, directory: Path) -> None:
+        (directory / "count.txt").write_text(str(self.count))
+
+    def load(self, directory: Path) -> None:
+        self.count = int((directory / "count.txt").read_text())
+
+
+def test_other_parts_of_a_run_go_on_too(model_path: Path, tmp_path: Path) -> None:
+    trainer, checkpoints, parts = make_trainer(model_path), Checkpoints(tmp_path, "run"), [Counter(), Counter()]
+    for number, part in enumerate(parts):
+        part.count = 3 + number
+    path = checkpoints.save(trainer, {}, {"0-first": parts[0], "1-second": parts[1]})
+    again = [Counter(), Counter()]
+    checkpoints.restore(path, trainer, {"0-first": again[0], "1-second": again[1]})
+    assert [part.count for part in again] == [3, 4]
+    with pytest.raises(ConfigError, match="does not fit this run"):
+        checkpoints.restore(path, trainer, {"2-third": Counter()})
+
+
 def test_a_directory_that_is_no_checkpoint_is_refused(model_path: Path, tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, "run")
     with pytest.raises(ConfigError, match="no checkpoint"):

@@ -103,3 +103,20 @@ def difficulty_table() -> str:
 
 def test_the_card_s_table_of_difficulties_is_the_table_of_the_code():
     assert difficulty_table() in suite().card
+
+
+@pytest.mark.parametrize("difficulty", ["quick", "standard"])
+def test_the_answers_are_where_the_things_of_the_goal_are_at_the_start(difficulty):
+    household = suite(difficulty)
+    assert household.answers is not None
+    for task in household.tasks("train")[:30]:
+        house = generate(task.seed, DIFFICULTIES[difficulty])
+        lying = {
+            f"{thing.name} is {'in' if place.openable else 'on'} {place.name}"
+            for thing in house.things
+            for place in house.receptacles
+            if thing.type == house.goal.thing and house.receptacles.index(place) in thing.receptacles
+        }
+        answers = household.answers(task)
+        assert answers
+        assert set(answers) <= lying
