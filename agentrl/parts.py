@@ -107,7 +107,7 @@ def make_demonstrator(run: RunConfig, stage: Stage, renderer: Renderer, imitatio
 
 def make_materials(run: RunConfig, suite: Suite, policy: Policy, renderer: Renderer, start: str | Path) -> Materials:
     """What the annotators of a run are made of; `start` is where its policy was before reinforcement learning."""
-    load = partial(Policy.load, dtype=run.model.dtype)
+    load = partial(Policy.load, dtype=run.model.dtype, device=str(policy.device))
     return Materials(
         policy=policy,
         load_start=partial(load, start),

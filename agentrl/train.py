@@ -34,7 +34,7 @@ from agentrl.evaluate import Evaluation, evaluate, render
 from agentrl.learning.algorithms import Algorithm, algorithm
 from agentrl.learning.annotate import Annotator, annotators_of, make_annotators
 from agentrl.learning.batch import Batch, minibatches, pack
-from agentrl.learning.imitation import blend, imitation_of
+from agentrl.learning.imitation import Demonstrations, blend, imitation_of
 from agentrl.learning.losses.kl import penalized_reward
 from agentrl.learning.policy import Policy
 from agentrl.learning.trainer import Trainer
@@ -243,14 +243,18 @@ class _Training:
             if self._imitation and shown:
                 # Each update imitates its share of what was shown; with fewer trajectories than updates, all of it.
                 demonstrations = pack(shown if len(shown) < num else shown[number::num])
-                metrics = trainer.step(
-                    *blend(self._imitation, part, demonstrations, step=trainer.version, policy=trainer.policy)
-                )
+                metrics = trainer.step(*self._blend(trainer, part, demonstrations))
             else:
                 metrics = trainer.step(part)
         for annotator in self._annotators.values():
             metrics |= annotator.update(batch)
         return batch, metrics
+
+    def _blend(self, trainer: Trainer, batch: Batch, shown: Batch) -> tuple[Batch, Demonstrations]:
+        """What the next update takes from either."""
+        assert self._imitation is not None
+        max_tokens = self._run.optimizer.max_micro_batch_tokens
+        return blend(self._imitation, batch, shown, step=trainer.version, policy=trainer.policy, max_tokens=max_tokens)
 
     def _record(self, step: int, metrics: Mapping[str, float], groups: Sequence[Group], batch: Batch) -> None:
         """Write and show what happened in a step; keep its trajectories where the run says so."""

@@ -56,6 +56,9 @@ OPTIONS = {  # where the numbers of a paper have no effect within three steps
     "clip_cov": "share = 0.2, covariance_low = 0.0",
     "april": 'explorer = { name = "recycle", over_provision = 1.0 }',
     "sec": 'curriculum = { name = "bandit", key = "kind" }',
+    "craft_gui": 'curriculum = { key = "kind", stages = ["pick_and_place_simple"] }',
+    "kdrl": 'annotators = [{ name = "teacher", path = "MODEL" }]',
+    "opd": 'annotators = [{ name = "teacher", path = "MODEL/../warm_start" }]',
     "knapsack": 'curriculum = { name = "knapsack", mean_size = 4, smallest = 2, block_size = 3 }',
     "chord": 'imitation = { name = "chord", trajectories = 2 }',
     "pope": 'explorer = { name = "hint", share = 0.5 }',
@@ -147,13 +150,16 @@ SHOWS: Mapping[str, Callable[[Rows, Stored], bool]] = {
     "knapsack": lambda rows, stored: len({sum(s.group == e.group for s in stored) for e in stored}) > 1,
     "chord": positive("learn/imitation_action_loss"),
     "srft": positive("learn/imitation_action_loss"),
+    "kdrl": positive("learn/reference_kl"),
+    "opd": positive("learn/reference_kl"),
     "opsd": positive("learn/reference_kl"),
 }  # what the row adds to GRPO, seen from outside
 
 
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))
 def test_a_row_trains_on_the_household(tmp_path: Path, start: Path, name: str) -> None:
-    run = trained(tmp_path, MODEL=str(start), ARGS="{}", STEPS="0", NAME=name, OPTIONS=f"{{ {OPTIONS.get(name, '')} }}")
+    options = f"{{ {OPTIONS.get(name, '')} }}"
+    run = trained(tmp_path, OPTIONS=options, MODEL=str(start), ARGS="{}", STEPS="0", NAME=name)
     rows = [row for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines()) if row["phase"] == "train"]
     assert [row["step"] for row in rows] == [1, 2, 3]
     assert all(math.isfinite(value) for row in rows for value in row.values() if isinstance(value, float))

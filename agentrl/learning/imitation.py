@@ -32,7 +32,8 @@ def uncertain(logprob_T: Tensor) -> Tensor:
     """The probability of the token times its complement: little for what the policy knows, or cannot yet say.
 
     Shapes: logprob_T [T]; returns [T].
-    Source: arXiv 2508.11408 (CHORD), section 4; Trinity-RFT chord_policy_loss.py, phi_function.
+    Source: arXiv 2508.11408 (CHORD), section 4; Trinity-RFT chord_policy_loss.py, phi_function. Checked: the code was
+        read, not run.
     """
     probability_T = logprob_T.detach().exp()
     return probability_T * (1 - probability_T)
@@ -72,6 +73,9 @@ def chord(
         phi: Weigh each token by p (1 - p), so that neither what the policy knows nor what would tear it apart counts.
 
     Source: arXiv 2508.11408 (CHORD), section 4; Trinity-RFT chord_policy_loss.py, mu_schedule_function, SFTPhiLossFn.
+        Checked: the code was read, not run.
+    Differs: the loss is a mean over the tokens of an optimizer step, whatever fits a forward pass; demonstrations are
+        played while training, by a script.
     """
     if not (0 <= floor <= 1 and 0 <= peak <= 1 and warmup_steps >= 0 and decay_steps >= 0):
         raise ConfigError(

@@ -23,6 +23,7 @@ def batch(tiny_batch):
     )
 
 
+DISTILLING = {"opd", "opsd"}  # know no winners
 CHOOSY = {"d3s", "forking_tokens"}  # learn from some tokens only, of the winner's too
 
 
@@ -49,7 +50,7 @@ def graded(row: Algorithm, batch):
     return batch if row.survey is None else row.survey(batch)
 
 
-@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+@pytest.mark.parametrize("name", sorted(set(ALGORITHMS) - DISTILLING))
 def test_every_row_makes_the_winner_likelier_than_the_loser(name, batch):
     row = ALGORITHMS[name]
     batch = graded(row, batch)

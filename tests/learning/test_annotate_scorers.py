@@ -11,7 +11,7 @@ import torch
 from agentrl.errors import ConfigError
 from agentrl.learning.algorithms import Part, algorithm
 from agentrl.learning.annotate import Materials, annotators_of, make_annotators
-from agentrl.learning.annotate.annotator import Annotator
+from agentrl.learning.annotate.annotator import Annotator, Scorer
 from agentrl.learning.batch import Batch, pack
 from agentrl.learning.policy import Policy
 from agentrl.learning.score import score
@@ -178,6 +178,18 @@ def test_a_prompt_that_does_not_end_as_the_template_says_is_refused(paths: list[
 def test_without_answers_there_is_nothing_to_tell_or_to_ask_for(paths: list[Path], name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name!r} needs answers, and the suite knows none"):
         make(name, materials(paths, answers=None))
+
+
+def numbered(made_of: Materials, *, bonus: float = 1.0) -> Annotator:
+    """An annotator of one's own: a bonus for each turn by its number in the batch."""
+    return Scorer(lambda batch, _: replace(batch, reward_U=batch.reward_U + bonus * batch.token_to_turn(batch.turn_T)))
+
+
+def test_an_annotator_of_ones_own_is_named_by_its_module(paths: list[Path], groups: list[Group]) -> None:
+    batch = pack(groups)
+    annotated = make(f"{__name__}:numbered", materials(paths), bonus=2.0).annotate(batch, groups)
+    expected_U = torch.arange(batch.num_turns) * (batch.token_to_turn(torch.ones(batch.num_tokens)) > 0)
+    assert annotated.reward_U.tolist() == (batch.reward_U + 2 * expected_U).tolist()
 
 
 def test_what_learns_nothing_keeps_nothing(paths: list[Path], groups: list[Group], tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from agentrl.learning.credit import (
     process,
     semi_online,
     turn,
+    unrewarded,
     whitened,
 )
 from agentrl.learning.losses import (
@@ -576,6 +577,16 @@ ALGORITHMS: MappingProxyType[str, Algorithm] = MappingProxyType(
             curriculum=Part("bandit"),
             checked="formulas",
         ),
+        # `curriculum = { key = ..., stages = [...] }` says which categories there are, from easy to hard.
+        "craft_gui": Algorithm(
+            paper="arXiv 2508.11360",
+            summary="GRPO on harder and harder tasks: the next stage comes when the last one is mastered.",
+            credit=outcome.grpo,
+            surrogate=ratio.ppo_clip,
+            aggregation=aggregation.token_mean,
+            curriculum=Part("stages"),
+            checked="paper only",
+        ),
         # With an expert's or a teacher's help.
         "chord": Algorithm(
             paper="arXiv 2508.11408",
@@ -595,15 +606,38 @@ ALGORITHMS: MappingProxyType[str, Algorithm] = MappingProxyType(
             imitation=Part("srft"),
             checked="paper only",
         ),
-        # The policy with the answer in its context is the teacher; GRPO's advantages are kept.
-        "opsd": Algorithm(
-            paper="arXiv 2601.18734",
-            summary="GRPO, and a pull towards what the policy itself would say if it knew the answer.",
+        # `annotators = [{ name = "teacher", path = ... }]` says which model the teacher is.
+        "kdrl": Algorithm(
+            paper="arXiv 2506.02208",
+            summary="GRPO, and a pull towards another model, on what the policy itself samples.",
             credit=outcome.grpo,
             surrogate=ratio.ppo_clip,
             aggregation=aggregation.token_mean,
             kl=k2,
-            kl_coefficient=0.1,
+            kl_coefficient=0.002,
+            annotators=(Part("teacher"),),
+            checked="paper only",
+        ),
+        "opd": Algorithm(
+            paper="arXiv 2306.13649",
+            summary="Nothing but the distance to another model, on what the policy itself samples.",
+            credit=unrewarded.unrewarded,
+            surrogate=ratio.reinforce,
+            aggregation=aggregation.token_mean,
+            kl=k2,
+            kl_coefficient=1.0,
+            annotators=(Part("teacher"),),
+            checked="paper only",
+        ),
+        # With credit = "grpo" it stands beside the reward.
+        "opsd": Algorithm(
+            paper="arXiv 2601.18734",
+            summary="Nothing but the distance to what the policy would say if it knew the answer.",
+            credit=unrewarded.unrewarded,
+            surrogate=ratio.reinforce,
+            aggregation=aggregation.token_mean,
+            kl=k2,
+            kl_coefficient=1.0,
             annotators=(Part("privileged"),),
             needs=("answers",),
             checked="paper only",

@@ -47,6 +47,7 @@ def critic(
 
     Source: arXiv 1707.06347, section 5, and 1506.02438; verl core_algos.py, compute_value_loss, dp_critic.py. Targets
         with a lambda of their own: 2504.05118 (VAPO).
+        Checked: the code was read, not run; the targets are those of vectors.
     Differs: the loss is a mean over the tokens of an optimizer step, whatever fits a forward pass.
     """
     targets = partial(critic_credit, discount=discount, gae_lambda=gae_lambda, over=over)

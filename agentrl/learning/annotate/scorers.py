@@ -26,6 +26,8 @@ def old_logprobs(materials: Materials) -> Annotator:
     """`old_logprob_T`, by the policy before its update.
 
     The ratio then starts at 1 whatever the engine's numbers are, and how far those are off is for a correction.
+
+    Source: verl ray_trainer.py, fit (the pass that computes old_log_probs).
     """
 
     def fill(batch: Batch, groups: Sequence[Group]) -> Batch:
@@ -88,13 +90,17 @@ def privileged(
 
     Source: arXiv 2601.18734 (OPSD), section 4.1; siyan-zhao/OPSD, data_collator.py (where the solution stands).
     Differs: of the teacher's distribution, the probability of the sampled token alone is used, where the paper compares
-        whole distributions; every prompt that a trajectory opens a sequence with gets the hint.
+        whole distributions; every prompt that a trajectory opens a sequence with gets the hint; a task without answers
+        gets none. Checked: the code that builds the prompts was read, the rest is from the paper's text.
     """
     answers = answers_of(materials, "privileged")
     policy = materials.load_start() if model == "start" else materials.policy
 
     def told(trajectory: Trajectory) -> Trajectory:
-        ids = materials.encode(hint.format(answer="; ".join(answers(trajectory.task))))
+        accepted = answers(trajectory.task)
+        if not accepted:
+            return trajectory
+        ids = materials.encode(hint.format(answer="; ".join(accepted)))
         opens = (number == 0 or turn.opens_sequence for number, turn in enumerate(trajectory.turns))
         turns = (
             _with_hint(turn, ids, materials.opening_ids) if is_prompt else turn

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from agentrl.errors import ConfigError
 from agentrl.learning.batch import Batch
+from agentrl.learning.credit.comparison import NO_SPREAD
 from agentrl.learning.credit.composition import sampling_entropy
 from agentrl.learning.losses.ratio import advantage, clip_loss, log_ratio, ppo_clip
 
@@ -111,7 +112,7 @@ def largest_covariance(batch: Batch, *, share: float = 2e-4) -> Batch:
         go together are not, so that none are in a batch without spread.
     """
     covariance_T = _covariance(batch)
-    together_T = batch.action_T & (covariance_T > 0)
+    together_T = batch.action_T & (covariance_T > NO_SPREAD)
     return replace(batch, penalized_T=_largest(covariance_T, together_T, max(int(share * _num_sampled(batch)), 1)))
 
 
@@ -174,12 +175,12 @@ def _covariance(batch: Batch) -> Tensor:
 
     Shapes: returns [T].
     """
-    logprob_T, advantage_T, action_T = step_logprobs(batch), advantage(batch), batch.action_T
+    logprob_T, advantage_T, action_T = step_logprobs(batch).double(), advantage(batch).double(), batch.action_T
     return (advantage_T - advantage_T[action_T].mean()) * (logprob_T - logprob_T[action_T].mean())
 
 
 def _largest(x_T: Tensor, among_T: Tensor, num: int) -> Tensor:
-    """Which of some tokens have the largest values: `num` of them, and those that tie with the last.
+    """Which of some tokens have the largest values: `num` of them, and those that tie with the last but for rounding.
 
     Shapes: x_T [T], among_T [T] bool; returns [T] bool.
     """
@@ -188,7 +189,7 @@ def _largest(x_T: Tensor, among_T: Tensor, num: int) -> Tensor:
         return among_T
     if num < 1:
         return torch.zeros_like(among_T)
-    return among_T & (x_T >= values_N.topk(num).values[-1])
+    return among_T & (x_T >= values_N.topk(num).values[-1] - NO_SPREAD)
 
 
 def _num_sampled(batch: Batch) -> int:

@@ -22,7 +22,12 @@ from agentrl.learning.credit.process import (
 from agentrl.learning.credit.returns import trajectory_return
 from agentrl.learning.segments import segment_sum
 
-COMPARISONS = {"rloo": "rloo", "grpo_mean": "dr_grpo", "grpo_mean_std": "grpo"}
+COMPARISONS = {  # RLOO is linear: of the weighted sum of both rewards it is the sum of both parts
+    "rloo": "rloo",
+    "combined_rloo": "rloo",
+    "grpo_mean": "dr_grpo",
+    "grpo_mean_std": "grpo",
+}
 ANY = settings(deadline=None, max_examples=25)
 REWARD = st.sampled_from([-1.0, -0.3, 0.0, 0.2, 0.9])
 GROUPS = st.lists(
@@ -71,7 +76,7 @@ def from_case(tiny_batch, case):
 def test_the_official_advantages_are_matched(tiny_batch, vectors, agree):
     stored = vectors("istar_advantages")
     cases = [case for case in stored["cases"] if case["config"]["estimator"] in COMPARISONS]
-    assert len(cases) == 7
+    assert len(cases) == 9
     for case in cases:
         config, batch = case["config"], from_case(tiny_batch, case)
         options = {"comparison": COMPARISONS[config["estimator"]], "scale": "none", "statistics_over": "first_turns"}
