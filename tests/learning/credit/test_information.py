@@ -18,8 +18,8 @@ TRAJECTORY = st.lists(st.sampled_from([-0.2, 0.0, 0.1, 0.7]), min_size=1, max_si
 def build(tiny_batch, groups):
     """Trajectories given as the gains of their turns but the last, whose outcome comes last."""
     batch = tiny_batch([[[0.0] * (len(t) - 1) + [t[-1]] for t in group] for group in groups])
-    gain_U = torch.tensor([x for group in groups for t in group for x in (*t[:-1], 0.0)])
-    return replace(batch, information_gain_U=gain_U.double())
+    gain_U = torch.tensor([x for group in groups for t in group for x in (*t[:-1], 0.0)], dtype=torch.float64)
+    return replace(batch, information_gain_U=gain_U)
 
 
 def from_case(tiny_batch, trajectories):
