@@ -34,20 +34,33 @@ def checked_arguments(make: Any, arguments: Mapping[str, Any], what: str) -> dic
     Raises:
         ConfigError: One is unknown, with the near misses, or of another type, or missing.
     """
-    parameters = inspect.signature(make).parameters.values()
-    words = [word for word in parameters if word.kind is inspect.Parameter.KEYWORD_ONLY]
-    kinds = {word.name: word.annotation for word in words}
+    known = keywords(make)
     for key, value in arguments.items():
-        if key not in kinds:
-            raise ConfigError(f"{what} takes no argument {key!r}. {hint(key, list(kinds))}")
-        try:
-            TypeAdapter(kinds[key]).validate_python(value, strict=True)
-        except ValidationError as error:
-            raise ConfigError(f"{what}: {key} = {value!r}: {error.errors()[0]['msg']}.") from error
-    for word in words:
-        if word.default is word.empty and word.name not in arguments:
-            raise ConfigError(f"{what} needs the argument {word.name!r}.")
+        if key not in known:
+            raise ConfigError(f"{what} takes no argument {key!r}. {hint(key, list(known))}")
+        checked(f"{what}: {key}", value, known[key].annotation)
+    for key, word in known.items():
+        if word.default is word.empty and key not in arguments:
+            raise ConfigError(f"{what} needs the argument {key!r}.")
     return dict(arguments)
+
+
+def checked(what: str, value: Any, kind: Any) -> Any:
+    """The value, if it is of that type.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(value, strict=True)
+    except ValidationError as error:
+        raise ConfigError(f"{what} = {value!r}: {error.errors()[0]['msg']}.") from error
+
+
+def keywords(function: Any) -> dict[str, inspect.Parameter]:
+    """The keyword-only parameters of a function, by name."""
+    parameters = inspect.signature(function).parameters.values()
+    return {word.name: word for word in parameters if word.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
 def hint(word: str, known: list[str]) -> str:

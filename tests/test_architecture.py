@@ -13,7 +13,7 @@ from pydantic import BaseModel
 import agentrl
 from agentrl.config import RunConfig
 from agentrl.learning.credit import CREDIT
-from agentrl.learning.losses import AGGREGATION, KL, SURROGATE
+from agentrl.learning.losses import AGGREGATION, CORRECTION, KL, SURROGATE, SURVEY
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
@@ -123,6 +123,13 @@ def test_broad_excepts_stand_in_errors_only():
                     )
 
 
+def test_groups_of_exceptions_are_taken_apart_in_one_place():
+    for name, _, tree in MODULES:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ExceptHandler) and node.type and "ExceptionGroup" in ast.unparse(node.type):
+                assert name == "agentrl.acting.deadline", f"{name}:{node.lineno}"
+
+
 def test_cancellation_is_never_caught():
     for name, _, tree in MODULES:
         for node in ast.walk(tree):
@@ -181,7 +188,7 @@ def test_public_names_are_few_sorted_and_there():
 
 
 def test_the_functions_of_an_algorithm_state_shapes_and_source():
-    for table in (CREDIT, SURROGATE, AGGREGATION, KL):
+    for table in (CREDIT, SURROGATE, SURVEY, AGGREGATION, CORRECTION, KL):
         for name, function in table.items():
             text = inspect.getdoc(getattr(function, "func", function)) or ""
             assert "Shapes:" in text, name

@@ -8,7 +8,7 @@ whatever it holds is not given back; code that never yields to the event loop ca
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -25,6 +25,18 @@ MAX_ABANDONED_THREADS = 128  # alive; beyond this, synchronous calls fail instea
 
 _abandoned_tasks: set[asyncio.Task[Any]] = set()  # holds them, since the event loop only refers to tasks weakly
 _abandoned_threads: set[threading.Thread] = set()
+
+
+async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What all of them give, in their order; the first that fails stops the others, and is raised as what it is."""
+    failures: BaseExceptionGroup[BaseException]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work) for work in works]
+        return [task.result() for task in tasks]
+    except BaseExceptionGroup as error:
+        failures = error
+    raise failures.exceptions[0]
 
 
 class Places:

@@ -19,7 +19,7 @@ from typing import Any
 
 from agentrl.acting.content import as_content, truncate
 from agentrl.acting.context import Context
-from agentrl.acting.deadline import THREAD_PLACES, in_thread, within
+from agentrl.acting.deadline import THREAD_PLACES, in_thread, together, within
 from agentrl.acting.tool import AnyTool
 from agentrl.acting.tool_schema import excerpt
 from agentrl.errors import RolloutError, SandboxError, ToolError, boundary
@@ -156,14 +156,8 @@ async def _run(stage: Sequence[_Attempt | ToolResult], context: Context, seconds
         return [
             await _answer(entry, context, seconds_left) if isinstance(entry, _Attempt) else entry for entry in stage
         ]
-    failures: BaseExceptionGroup[BaseException]
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = {id(attempt): group.create_task(_answer(attempt, context, seconds_left)) for attempt in attempts}
-        return [tasks[id(entry)].result() if isinstance(entry, _Attempt) else entry for entry in stage]
-    except BaseExceptionGroup as error:
-        failures = error
-    raise failures.exceptions[0]  # the others were stopped because of it
+    answers = iter(await together(_answer(attempt, context, seconds_left) for attempt in attempts))
+    return [next(answers) if isinstance(entry, _Attempt) else entry for entry in stage]
 
 
 def _too_late(attempt: _Attempt, context: Context) -> ToolResult:

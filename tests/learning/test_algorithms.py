@@ -6,6 +6,7 @@ import torch
 
 from agentrl.errors import ConfigError
 from agentrl.learning.algorithms import ALGORITHMS, Algorithm, algorithm
+from agentrl.learning.losses import NEEDS_ENTROPIES, NEEDS_STEP_LOGPROBS, SURVEY
 from agentrl.learning.losses.aggregation import turn_mean
 from agentrl.learning.losses.kl import k2
 from agentrl.train import prepare, weigh
@@ -115,3 +116,11 @@ def test_wrong_names_and_values_are_answered_with_what_is_right(name, arguments,
     with pytest.raises(ConfigError) as caught:
         algorithm(name, **arguments)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, row in ALGORITHMS.items() if row.survey))
+def test_a_row_with_a_survey_asks_for_what_the_survey_looks_at(name):
+    row = ALGORITHMS[name]
+    (surveyor,) = {key for key, survey in SURVEY.items() if survey is row.survey}
+    assert row.needs_step_logprobs == (surveyor in NEEDS_STEP_LOGPROBS)
+    assert row.needs_entropies == (surveyor in NEEDS_ENTROPIES)

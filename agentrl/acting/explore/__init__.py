@@ -5,7 +5,6 @@ long as a rule looks only at what happened before that state, and at what was sa
 distribution as forking on the way would.
 """
 
-import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from hashlib import blake2b
 from typing import Any, TypeAlias
 
 from agentrl.acting.agent import Agent, TokenAgent
+from agentrl.acting.deadline import together
 from agentrl.acting.plan import Plan
 from agentrl.acting.rollout import Prefix, Snapshot, Stage, Start
 from agentrl.errors import ConfigError
@@ -144,12 +144,7 @@ class Siblings:
         )
 
     async def _play_all(self, starts: Iterable[Start]) -> list[Trajectory]:
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                playing = [tasks.create_task(self._play(start)) for start in starts]
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None  # so that it can be caught as what it is
-        return [task.result() for task in playing]
+        return await together(self._play(start) for start in starts)
 
 
 def trajectory_seed(seed: int, trajectory_id: str) -> int:

@@ -1,14 +1,11 @@
 """Choosing an algorithm by name, with other functions, parts and numbers where a run says so."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
-from pydantic import TypeAdapter, ValidationError
-
-from agentrl.choice import choose, hint
+from agentrl.choice import checked, choose, hint, keywords
 from agentrl.errors import ConfigError
 from agentrl.learning.algorithms.row import Algorithm, Part
 from agentrl.learning.algorithms.table import ALGORITHMS
@@ -53,7 +50,7 @@ def algorithm(name: str, **arguments: Any) -> Algorithm:
     Example:
         algorithm("gigpo", discount=0.9, step_weight=0.5, clip_high=0.28, explorer={"name": "branch", "initial": 4})
     """
-    row = _row(name)
+    row: Algorithm = choose(ALGORITHMS, name, "algorithm")
     functions = {key: _function(key, arguments[key]) for key in _TABLES if key in arguments}
     row = replace(row, **_companions(arguments, row), **functions)
     for key in _PARTS:
@@ -101,12 +98,6 @@ def _annotators(value: Any, row: Algorithm) -> tuple[Part, ...]:
     return tuple(_part("annotators", {"name": part.name, **part.arguments}, present.get(part.name)) for part in parts)
 
 
-def _row(name: str) -> Algorithm:
-    if name not in ALGORITHMS:
-        raise ConfigError(f"There is no algorithm {name!r}. {hint(name, list(ALGORITHMS))}")
-    return ALGORITHMS[name]
-
-
 def _function(part: str, value: Any) -> Any:
     if callable(value):
         return value
@@ -120,17 +111,17 @@ def _with_argument(row: Algorithm, name: str, key: str, value: Any) -> Algorithm
     if key in _SETTINGS:
         return replace(row, **{key: _checked(key, value, _SETTINGS[key])})
     functions = {part: getattr(row, part) for part in _FUNCTIONS if getattr(row, part) is not None}
-    keywords = {part: _keywords(function) for part, function in functions.items()}
-    takers = [part for part in functions if key in keywords[part]]
+    words = {part: keywords(function) for part, function in functions.items()}
+    takers = [part for part in functions if key in words[part]]
     if not takers:
-        own = (word for words in keywords.values() for word in words)
+        own = (word for taken in words.values() for word in taken)
         accepted = sorted({*_TABLES, *_SETTINGS, *_PARTS, "annotators", *own})
         raise ConfigError(f"The algorithm {name!r} takes no argument {key!r}. {hint(key, accepted)}")
     bound: dict[str, Any] = {}
     refusals: list[ConfigError] = []
     for part in takers:
         try:
-            bound[part] = partial(functions[part], **{key: _checked(key, value, keywords[part][key])})
+            bound[part] = partial(functions[part], **{key: _checked(key, value, words[part][key].annotation)})
         except ConfigError as error:
             refusals.append(error)
     if not bound:
@@ -138,19 +129,8 @@ def _with_argument(row: Algorithm, name: str, key: str, value: Any) -> Algorithm
     return replace(row, **bound)
 
 
-def _keywords(function: Any) -> dict[str, Any]:
-    """The keyword-only arguments of a function and the types they are declared with."""
-    parameters = inspect.signature(function).parameters.values()
-    return {word.name: word.annotation for word in parameters if word.kind is inspect.Parameter.KEYWORD_ONLY}
-
-
 def _checked(key: str, value: Any, kind: Any) -> Any:
-    if kind is Credit:
-        return _credit(value)
-    try:
-        return TypeAdapter(kind).validate_python(value, strict=True)
-    except ValidationError as error:
-        raise ConfigError(f"{key} = {value!r}: {error.errors()[0]['msg']}.") from error
+    return _credit(value) if kind is Credit else checked(key, value, kind)
 
 
 def _credit(value: Any) -> Credit:
@@ -159,10 +139,10 @@ def _credit(value: Any) -> Credit:
         return _function("credit", value)
     part = _part("base", value, None)
     function = _function("credit", part.name)
-    keywords = _keywords(function)
+    words = keywords(function)
     for key in part.arguments:
-        if key not in keywords:
-            raise ConfigError(
-                f"The credit function {part.name!r} takes no argument {key!r}. {hint(key, list(keywords))}"
-            )
-    return partial(function, **{key: _checked(key, value, keywords[key]) for key, value in part.arguments.items()})
+        if key not in words:
+            raise ConfigError(f"The credit function {part.name!r} takes no argument {key!r}. {hint(key, list(words))}")
+    return partial(
+        function, **{key: _checked(key, value, words[key].annotation) for key, value in part.arguments.items()}
+    )
